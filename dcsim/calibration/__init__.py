@@ -1,0 +1,1 @@
+"""Measure, fit, Profile: what this machine and published runs say of the cost model."""

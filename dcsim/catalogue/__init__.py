@@ -1,0 +1,1 @@
+"""Facts with sources: accelerators, nodes, links, storage, models, prices, sites."""

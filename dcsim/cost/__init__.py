@@ -1,0 +1,1 @@
+"""Physics as vectorised functions of workload, tiers and Profile."""

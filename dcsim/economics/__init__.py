@@ -1,0 +1,1 @@
+"""From a ledger to money, energy and carbon."""

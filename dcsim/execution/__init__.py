@@ -1,0 +1,1 @@
+"""Real jobs of a scenario, truly executed on this machine."""

@@ -1,0 +1,1 @@
+"""The space of candidates, its evaluation, the frontier and its confidence."""

@@ -1,0 +1,1 @@
+"""Terminal, figures, tables and PDF, from stored results alone."""

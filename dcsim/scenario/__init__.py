@@ -1,0 +1,1 @@
+"""What a user writes: the schema, loading with line numbers, resolving names."""

@@ -1,0 +1,200 @@
+"""A scenario after its names were resolved and its defaults filled in: plain data, SI units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dcsim.catalogue.records import (
+    FailureRates,
+    ModelCard,
+    NodeType,
+    SiteFacts,
+    StorageSystem,
+)
+from dcsim.records import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A value that the scenario left open, as it was filled in; shown, never hidden."""
+
+    field: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The place: limits on power and racks, and what energy costs there."""
+
+    facts: SiteFacts
+    power_w: float | None
+    racks: int | None
+    rack_power_w: float | None
+    pue: float
+    tariff_usd_per_kwh: float
+    carbon_kg_per_kwh: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeGroup:
+    """`count` nodes of one type under one name."""
+
+    name: str
+    node: NodeType
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The fabric between nodes, as asked for; `topology` builds it."""
+
+    topology: str
+    radix: int
+    oversubscription: float
+    nic_bytes_per_s: float | None
+    options: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """`servers` servers of one system; redundancy is `replication r` or `erasure k+m`."""
+
+    system: StorageSystem
+    servers: int
+    data_parts: int
+    parity_parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Nodes, fabric and storage."""
+
+    groups: tuple[NodeGroup, ...]
+    network: Network
+    storage: Storage
+
+
+@dataclass(frozen=True, slots=True)
+class FixedLayout:
+    """The parts of a layout that the scenario pins; None leaves a part open."""
+
+    tp: int | None = None
+    pp: int | None = None
+    vp: int | None = None
+    dp: int | None = None
+    cp: int | None = None
+    ep: int | None = None
+    micro_batch: int | None = None
+    recompute: str | None = None
+    zero_stage: int | None = None
+    sequence_parallel: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingWork:
+    """Train a model on `tokens` tokens."""
+
+    name: str
+    model: ModelCard
+    tokens: float
+    global_batch: int
+    seq_len: int
+    precision: str
+    layout: FixedLayout
+    software: str
+    accelerators: int | None
+    submit_s: float
+    priority: int
+    bytes_per_token: float
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RealWork:
+    """A real NumPy job, executed on this machine and replayed on a `local` node."""
+
+    name: str
+    job: str
+    submit_s: float
+    priority: int
+    repeats: int
+    parameters: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+Work = TrainingWork | RealWork
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointPolicy:
+    """When to save and how; `interval_s` None means the optimal interval."""
+
+    interval_s: float | None
+    blocking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What decides while the cluster runs."""
+
+    scheduler: str
+    placement: str
+    checkpoint: CheckpointPolicy
+    failures: FailureRates | None
+    spares: int
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """How hardware is paid for: `rent` by the accelerator-hour, or `buy` and write off."""
+
+    terms: str
+    lifetime_s: float
+    residual_share: float
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The space of candidates. Empty tuples and `all` mean every sensible value."""
+
+    node_counts: Mapping[str, tuple[int, ...]]
+    node_types: Mapping[str, tuple[NodeType, ...]]
+    parallelism: str | tuple[FixedLayout, ...]
+    micro_batches: tuple[int, ...]
+    recomputes: tuple[str, ...]
+    finalists: int
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A bound on a metric (`base.finish`, `total.cost`): `sense` is `at_most` or `at_least`."""
+
+    name: str
+    metric: str
+    sense: str
+    target: float
+    unit: str
+    hard: bool
+    confidence: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything a plan or a run needs to know."""
+
+    name: str
+    title: str
+    seed: int
+    site: Site
+    cluster: Cluster
+    workload: tuple[Work, ...]
+    policies: Policies
+    money: Money
+    plan: Plan
+    objectives: tuple[Objective, ...]
+    defaults: tuple[Default, ...]
+    path: Path
+    text: bytes

@@ -1,0 +1,1 @@
+"""Pure decision functions: which jobs start now, and where."""

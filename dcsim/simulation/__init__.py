@@ -1,0 +1,1 @@
+"""The SimPy model: nodes, fluid network, storage, failures, checkpoints, jobs."""

@@ -1,0 +1,1 @@
+"""A run directory: manifest, summary and Parquet tables."""

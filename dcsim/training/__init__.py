@@ -1,0 +1,1 @@
+"""Real training jobs in NumPy: layers, losses, optimisers, data sets, the loop."""

@@ -1,0 +1,1 @@
+"""Processes with one BLAS thread each, shared memory and timing."""

@@ -1,0 +1,1 @@
+"""What is to run: model architectures as operator counts, parallelism, traces."""
