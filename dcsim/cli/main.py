@@ -1,7 +1,10 @@
 """The `dcsim` command: registers the commands and turns errors into exit codes."""
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
+from typing import Any
 
 import typer
 
@@ -17,6 +20,8 @@ app = typer.Typer(
 )
 
 MOST_FAULTS_SHOWN = 20
+EXIT_WRONG_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 #: Modules of this package with one function `command` each; the module name, with
 #: underscores as hyphens, is the command's name. Keep them cheap to import.
@@ -38,26 +43,45 @@ def _root(
     """Plan and simulate clusters that train and serve large AI models."""
 
 
+def _print_faults(error: InputError) -> None:
+    for fault in error.faults[:MOST_FAULTS_SHOWN]:
+        typer.echo(str(fault), err=True)
+    hidden = len(error.faults) - MOST_FAULTS_SHOWN
+    if hidden > 0:
+        typer.echo(f"and {hidden} more", err=True)
+
+
+def with_exit_codes(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `command`: wrong input exits with 2, an interrupt with 130, without traceback."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except InputError as error:
+            _print_faults(error)
+            raise typer.Exit(EXIT_WRONG_INPUT) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted; finished work is kept", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+    return wrapped
+
+
 def _register() -> None:
     for module in COMMANDS:
-        function = import_module(f"dcsim.cli.{module}").command
-        app.command(name=module.replace("_", "-"))(function)
+        command = import_module(f"dcsim.cli.{module}").command
+        app.command(name=module.replace("_", "-"))(with_exit_codes(command))
 
 
 _register()
 
 
 def main() -> None:
-    """Run the command line; exit 2 with one sentence a fault, 130 when interrupted."""
+    """Run the command line on the arguments of this process."""
     try:
         app()
-    except InputError as error:
-        for fault in error.faults[:MOST_FAULTS_SHOWN]:
-            print(fault, file=sys.stderr)
-        hidden = len(error.faults) - MOST_FAULTS_SHOWN
-        if hidden > 0:
-            print(f"and {hidden} more", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("interrupted; finished work is kept", file=sys.stderr)
-        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader of our output went away (`dcsim … | head`): not an error of anybody's.
+        sys.stderr.close()
+        raise SystemExit(0) from None
