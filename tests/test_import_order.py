@@ -6,6 +6,7 @@ from pathlib import Path
 ORDER = [
     "units",
     "_version",
+    "_jit",
     "records",
     "catalogue",
     "topology",
