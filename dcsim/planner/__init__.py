@@ -1,1 +1,1 @@
-"""The space of candidates, its evaluation, the frontier and its confidence."""
+"""Candidates: the space, its evaluation, the frontier, confidence and sensitivity."""
