@@ -67,7 +67,9 @@ class ModelCard:
     """Architecture of a model (transformer unless `kind` says otherwise).
 
     `mlp_matrices` is 2 for a plain and 3 for a gated MLP; `head_dim` 0 means
-    hidden / heads; `experts` 0 means dense. `moe_ffn_hidden` is the width of one expert.
+    hidden / heads; `experts` 0 means dense. `moe_ffn_hidden` is the width of one expert,
+    and the first `dense_layers` layers have a dense MLP of `ffn_hidden` instead.
+    `window` is the reach of sliding-window attention in tokens, 0 for full attention.
     """
 
     name: str
@@ -88,6 +90,8 @@ class ModelCard:
     experts_per_token: int = 0
     moe_ffn_hidden: int = 0
     shared_experts: int = 0
+    dense_layers: int = 0
+    window: int = 0
     published_parameters: float = 0.0
     aliases: tuple[str, ...] = ()
 
