@@ -32,7 +32,8 @@ class OperatorCall:
     `layout` says for each operand whether its rows are contiguous (`n`) or its columns
     are (`t`): `nn`, `nt`, `tn`, `tt`. All other kinds: `n` result elements, `k` elements
     folded into each (1 but for `reduce`), and `layout` is `c` when every array is walked
-    in memory order, `s` when some array is strided, `b` when some operand is broadcast.
+    in memory order, `s` when some array is strided (for `reduce`: when other than trailing
+    axes are folded), `b` when some operand is broadcast, `x` when types are mixed.
 
     `flop` counts two for a multiply-add and one for any other element operation; `bytes`
     is what must be read plus what is written, each array once; `allocated_bytes` is the

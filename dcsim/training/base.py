@@ -45,13 +45,18 @@ class Layer:
         """The layers that this one is made of, in the order of the forward pass."""
         return ()
 
+    def walk(self) -> Iterator[Layer]:
+        """This layer and every layer inside it, outermost first."""
+        yield self
+        for child in self.children():
+            yield from child.walk()
+
     def parameters(self) -> Iterator[Parameter]:
         """Every parameter, own ones first, then those of the children."""
-        for value in vars(self).values():
-            if isinstance(value, Parameter):
-                yield value
-        for child in self.children():
-            yield from child.parameters()
+        for layer in self.walk():
+            for value in vars(layer).values():
+                if isinstance(value, Parameter):
+                    yield value
 
     def operators(
         self, shape: tuple[int, ...], dtype: type[np.generic] | None = None
