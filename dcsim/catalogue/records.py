@@ -37,7 +37,8 @@ class NodeType:
 
     `accelerator` names an `Accelerator` (empty for a CPU-only machine); `fast_domain`
     is the number of accelerators joined by the fast link, which may span nodes (72 in
-    an NVL72 rack). `nic_bytes_per_s` is per accelerator and direction.
+    an NVL72 rack). `nic_bytes_per_s` is per accelerator and direction. `peak_w` is drawn
+    under full load, `rated_w` is what the supplies must provide (0 when unknown).
     """
 
     name: str
@@ -60,6 +61,9 @@ class NodeType:
     source: Source
     price_source: Source
     aliases: tuple[str, ...] = ()
+    rated_w: float = 0.0
+    power_source: Source | None = None
+    rent_source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class ModelCard:
     window: int = 0
     published_parameters: float = 0.0
     aliases: tuple[str, ...] = ()
+    positions: str = ""
+    widths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,8 @@ class SiteFacts:
     tariff_usd_per_kwh: float
     pue: float
     source: Source
+    tariff_source: Source | None = None
+    pue_source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,7 @@ class Price:
     accelerators: int
     usd_per_accelerator_hour: float
     source: Source
+    accelerator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
