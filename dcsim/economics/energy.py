@@ -2,7 +2,7 @@
 
 energy = device-hours x watts x PUE and carbon = energy x grid intensity (Patterson et
 al. 2021, arXiv 2104.10350, section 2). A node's power is neither its rating nor constant:
-it idles at `idle_w`, and while it trains it draws a measured share of its rating.
+it idles at `idle_w`, and while it trains it draws a share of what it draws under full load.
 """
 
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ from dcsim.records import LEDGER_CLASSES, Interval, Source
 
 JOULES_PER_KWH = 3.6e6
 
-#: Share of its rated power that a node draws while it computes.
-BUSY_SHARE = Interval(0.69, 0.57, 0.82, "1")
+#: Share of its power under full load that a node draws, on average, while it trains.
+BUSY_SHARE = Interval(0.83, 0.69, 1.0, "1")
 BUSY_SHARE_SOURCE = Source(
-    "MLPerf Training v4.0 node power logs, 8 x H100-SXM: 6.8-7.2 kW AC on one node, 5.8-6.4 kW "
-    "when the job spans 8-9 nodes, of a rated 10.2 kW; highest 8.4 kW in Latif et al. 2025 "
-    "(arXiv 2412.08602)",
+    "MLPerf Training v4.0 node power logs, 8 x H100-SXM: 6.8-7.2 kW AC on one node and "
+    "5.8-6.4 kW when the job spans 8-9 nodes, over the 8.4 kW of the hottest node in Latif "
+    "et al. 2025 (arXiv 2412.08602)",
     "sourced",
     "2024-06",
     note="applied to every node type, which is an assumption for those without measurements",
 )
 
 #: Where a class lies between idle (0) and computing (1). Nodes whose accelerators wait
-#: were measured at their idle power (2.1-2.3 kW of 10.2, MLPerf Training v4.0); that
+#: were measured at their idle power (2.1-2.3 kW, MLPerf Training v4.0); that
 #: communication lies half-way is an assumption.
 ACTIVITY: Mapping[str, float] = {
     **dict.fromkeys(LEDGER_CLASSES, 0.0),

@@ -63,8 +63,8 @@ def test_owned_nodes_are_written_off_and_pay_their_energy() -> None:
     depreciation = 10 * 300_000 * 0.75 / (5 * 365)
     assert amount.accelerators_usd == pytest.approx(depreciation)
     assert amount.network_usd == pytest.approx(0.125 * depreciation)
-    # Busy nodes draw 69 % of their rating.
-    kwh = (10 * 6.9 + 4 * 0.5) * 24 * 1.2
+    # Busy nodes draw 83 % of their full load.
+    kwh = (10 * 8.3 + 4 * 0.5) * 24 * 1.2
     assert amount.energy_kwh == pytest.approx(kwh)
     assert amount.energy_usd == pytest.approx(kwh * 0.1)
     assert amount.carbon_kg == pytest.approx(kwh * 0.4)

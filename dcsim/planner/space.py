@@ -1,0 +1,149 @@
+"""The space of candidates: which clusters, and which layouts of each job on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from dcsim.catalogue.records import NodeType
+from dcsim.economics import Rates, rates
+from dcsim.planner.reasons import over_limit
+from dcsim.records import Fault, InputError
+from dcsim.scenario.resolved import (
+    Cluster,
+    FixedLayout,
+    NodeGroup,
+    Scenario,
+    Site,
+    TrainingWork,
+)
+from dcsim.workload.layouts import RECOMPUTES, Layouts, enumerate_layouts
+
+#: Micro-batches tried where the scenario leaves them open.
+MICRO_BATCHES: tuple[int, ...] = (1, 2, 4, 8)
+
+#: Height of a rack that servers may fill, in rack units (a 42 U rack, the common one).
+RACK_UNITS = 42.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOption:
+    """One choice of node types and counts, with its prices and what forbids it."""
+
+    groups: tuple[NodeGroup, ...]
+    rates: Rates
+    violations: tuple[str, ...]
+
+    def group_of(self, work: TrainingWork) -> NodeGroup:
+        """The nodes on which `work` runs: the group it names, else the first."""
+        if work.group is None:
+            return self.groups[0]
+        for group in self.groups:
+            if group.name == work.group:
+                return group
+        names = ", ".join(group.name for group in self.groups)
+        raise InputError(
+            Fault(
+                f"there are no nodes named {work.group!r}; the cluster has {names}",
+                field=f"workload.{work.name}.group",
+            )
+        )
+
+
+def cluster_options(scenario: Scenario) -> tuple[ClusterOption, ...]:
+    """Every combination of the node types and counts that the plan varies, in its order."""
+    choices = [_group_choices(scenario, group) for group in scenario.cluster.groups]
+    return tuple(cluster_option(scenario, groups) for groups in product(*choices))
+
+
+def cluster_option(scenario: Scenario, groups: Sequence[NodeGroup]) -> ClusterOption:
+    """The cluster of `groups` at the scenario's site, under its terms."""
+    return ClusterOption(
+        groups=tuple(groups),
+        rates=rates(groups, scenario.cluster.storage, scenario.site, scenario.money),
+        violations=site_violations(groups, scenario.cluster, scenario.site),
+    )
+
+
+def _group_choices(scenario: Scenario, group: NodeGroup) -> list[NodeGroup]:
+    types: Sequence[NodeType] = scenario.plan.node_types.get(group.name) or (group.node,)
+    counts = scenario.plan.node_counts.get(group.name) or (group.count,)
+    return [replace(group, node=node, count=count) for node in types for count in counts]
+
+
+def site_violations(groups: Sequence[NodeGroup], cluster: Cluster, site: Site) -> tuple[str, ...]:
+    """Why the site cannot hold these nodes; empty when it can.
+
+    Power counts every node at its rating (at full load where that is unknown) and every
+    storage server, times the PUE.
+    """
+    found = []
+    rated_w = sum(g.count * _rated_w(g.node) for g in groups)
+    rated_w += cluster.storage.servers * cluster.storage.system.server_power_w
+    if site.power_w is not None and rated_w * site.pue > site.power_w:
+        found.append(over_limit(rated_w * site.pue, site.power_w, "W", "site power"))
+    for group in groups:
+        if site.rack_power_w is not None and _rated_w(group.node) > site.rack_power_w:
+            found.append(over_limit(_rated_w(group.node), site.rack_power_w, "W", "rack power"))
+    if site.racks is not None and not found:
+        needed = sum(racks_needed(g.node, g.count, site.rack_power_w) for g in groups)
+        if needed > site.racks:
+            found.append(f"{needed} of {site.racks} racks")
+    return tuple(found)
+
+
+def racks_needed(node: NodeType, count: int, rack_power_w: float | None) -> int:
+    """Racks for `count` nodes, limited by height and, where given, by power.
+
+    A node taller than a rack is itself a rack.
+    """
+    fit = max(int(RACK_UNITS // node.rack_units), 1) if node.rack_units else count
+    if rack_power_w is not None and _rated_w(node):
+        fit = min(fit, max(int(rack_power_w // _rated_w(node)), 1))
+    return -(-count // max(fit, 1))
+
+
+def _rated_w(node: NodeType) -> float:
+    return node.rated_w or node.peak_w
+
+
+def accelerators_for(work: TrainingWork, group: NodeGroup, spares: int) -> int:
+    """Accelerators that `work` takes: what it asks for, else all but the spare nodes'.
+
+    0 when the group is too small.
+    """
+    usable = max(group.count - spares, 0) * group.node.accelerators
+    if work.accelerators is None:
+        return usable
+    return work.accelerators if work.accelerators <= usable else 0
+
+
+def layouts_for(
+    work: TrainingWork, group: NodeGroup, accelerators: int, scenario: Scenario
+) -> Layouts:
+    """Every layout of `work` that the plan allows on `accelerators` of `group`."""
+    plan = scenario.plan
+    pins = plan.parallelism if isinstance(plan.parallelism, tuple) else (FixedLayout(),)
+    parts = [
+        enumerate_layouts(
+            work.model,
+            accelerators,
+            group.node.fast_domain,
+            work.global_batch,
+            fixed=_merged(work.layout, pin),
+            micro_batches=plan.micro_batches or MICRO_BATCHES,
+            recomputes=plan.recomputes or RECOMPUTES,
+            seq_len=work.seq_len,
+        )
+        for pin in pins or (FixedLayout(),)
+    ]
+    return Layouts.concatenate(parts)
+
+
+def _merged(own: FixedLayout, pin: FixedLayout) -> FixedLayout:
+    """What the job pins, and where it leaves a part open what the plan pins."""
+    changes = {
+        name: getattr(pin, name)
+        for name in FixedLayout.__dataclass_fields__
+        if getattr(own, name) is None
+    }
+    return replace(own, **changes)
