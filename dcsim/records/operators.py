@@ -38,7 +38,9 @@ class OperatorCall:
     `flop` counts two for a multiply-add and one for any other element operation; `bytes`
     is what must be read plus what is written, each array once; `allocated_bytes` is the
     size of the fresh array that the call returns, 0 when it writes in place. All are for
-    one call, not yet times `count`.
+    one call, not yet times `count`. `inner` is the run of elements that the innermost loop
+    covers before it starts over: the row length of a broadcast, strided or indexed call;
+    0 where the whole call is one run.
     """
 
     kind: str
@@ -54,6 +56,7 @@ class OperatorCall:
     elem_bytes: int = 8
     layout: str = "c"
     count: int = 1
+    inner: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""

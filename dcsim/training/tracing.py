@@ -101,7 +101,7 @@ class TracedArray(NDArrayOperatorsMixin):
         data = self.data.reshape(*shape)
         if np.may_share_memory(data, self.data):
             return self._view("reshape", data)
-        self._copied("reshape", data, "s")
+        self._copied("reshape", data, "s", _run(self.data.shape, [self.data]))
         return TracedArray(data, self.tape)
 
     def astype(self, dtype: Any) -> TracedArray:
@@ -110,7 +110,7 @@ class TracedArray(NDArrayOperatorsMixin):
         self._copied("astype", data, "x")
         return TracedArray(data, self.tape)
 
-    def _copied(self, function: str, data: Array, layout: str) -> None:
+    def _copied(self, function: str, data: Array, layout: str, inner: int = 0) -> None:
         self.tape.record(
             "copy",
             function,
@@ -119,6 +119,7 @@ class TracedArray(NDArrayOperatorsMixin):
             allocated_bytes=float(data.nbytes),
             elem_bytes=data.itemsize,
             layout=layout,
+            inner=inner,
         )
 
     def __getitem__(self, index: Any) -> TracedArray:
@@ -133,6 +134,7 @@ class TracedArray(NDArrayOperatorsMixin):
             bytes=2.0 * out.nbytes,
             allocated_bytes=float(out.nbytes),
             elem_bytes=out.itemsize,
+            inner=out.size // max(_places(index), 1),
         )
         return TracedArray(out, self.tape)
 
@@ -147,6 +149,7 @@ class TracedArray(NDArrayOperatorsMixin):
             bytes=float(target.nbytes + read),
             elem_bytes=target.itemsize,
             layout="c" if target.flags.c_contiguous else "s",
+            inner=target.size // max(_places(index), 1) if fancy else _run(target.shape, [target]),
         )
 
     # NumPy's two protocols for array-like objects.
@@ -213,6 +216,28 @@ def _plain(index: Any) -> tuple[Any, ...]:
     )
 
 
+def _places(index: Any) -> int:
+    """How many positions the arrays of a picking index name."""
+    shapes = (_data(part).shape for part in _parts(index) if getattr(_data(part), "ndim", 0))
+    return math.prod(np.broadcast_shapes(*shapes))
+
+
+def _run(shape: tuple[int, ...], arrays: list[Array]) -> int:
+    """Elements that one inner loop covers, 0 when a single loop covers them all.
+
+    Axes merge from the last one inwards while every operand keeps one stride over them,
+    as NumPy's iterator does; a broadcast axis has stride 0.
+    """
+    strides = [np.broadcast_to(array, shape).strides for array in arrays]
+    axes = [axis for axis, length in enumerate(shape) if length > 1]
+    run = 1
+    for inner, axis in zip([None, *axes[:0:-1]], axes[::-1], strict=False):
+        if inner is not None and any(s[axis] != s[inner] * shape[inner] for s in strides):
+            return run
+        run *= shape[axis]
+    return 0
+
+
 def _order(matrix: Array) -> str:
     """`n` when rows of the last two axes are contiguous, `t` when columns are, else `s`."""
     if matrix.strides[-1] == matrix.itemsize or matrix.shape[-1] == 1:
@@ -268,6 +293,7 @@ def _record_elementwise(tape: Tape, ufunc: np.ufunc, inputs: list[Any], out: Any
         allocated_bytes=0.0 if out is not None else float(data.nbytes),
         elem_bytes=max(array.itemsize for array in walked),
         layout=layout,
+        inner=_run(shape, [*arrays, data]),
     )
     return result
 
@@ -282,6 +308,7 @@ def _record_at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...]) -> None:
         flop=float(values.size),
         bytes=3.0 * values.nbytes,
         elem_bytes=values.itemsize,
+        inner=values.size // max(_places(inputs[1]), 1),
     )
 
 
