@@ -1,1 +1,50 @@
 """The SimPy model: nodes, fluid network, storage, failures, checkpoints, jobs."""
+
+from dcsim.simulation.goodput import best_interval, expected_runtime
+from dcsim.simulation.record import (
+    EventRecord,
+    JobRecord,
+    LinkRecords,
+    NodeRecords,
+    SimulationRecord,
+    Timeline,
+)
+from dcsim.simulation.spec import (
+    FailureClass,
+    JobSpec,
+    PoolSpec,
+    RealJobSpec,
+    SimulationSpec,
+    StorageRoutes,
+    StorageSpec,
+    TrainingJobSpec,
+)
+
+__all__ = [
+    "EventRecord",
+    "FailureClass",
+    "JobRecord",
+    "JobSpec",
+    "LinkRecords",
+    "NodeRecords",
+    "PoolSpec",
+    "RealJobSpec",
+    "SimulationRecord",
+    "SimulationSpec",
+    "StorageRoutes",
+    "StorageSpec",
+    "Timeline",
+    "TrainingJobSpec",
+    "best_interval",
+    "expected_runtime",
+    "simulate",
+]
+
+
+def simulate(spec: SimulationSpec, seed: int) -> SimulationRecord:
+    """One run of the cluster under one seed; equal arguments give equal records.
+
+    Raises InputError when the spec cannot be simulated (a job larger than its pool, an
+    unknown pool, scheduler or placement).
+    """
+    raise NotImplementedError
