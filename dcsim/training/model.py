@@ -90,22 +90,18 @@ class Model:
         self.network.backward(dz)
         return value
 
-    def predict(self, x: Array, batch: int = 256) -> Array:
-        """Predictions for x (N, *sample_shape), computed in batches without dropout."""
-        parts = [
-            self.loss.predict(self.network.forward(x[i : i + batch], training=False))
-            for i in range(0, len(x), batch)
-        ]
-        return np.concatenate(parts)
+    def evaluate(self, x: Array, t: Array, batch: int = 256) -> tuple[float, Array]:
+        """The mean loss and the predictions over x (N, ...) and t (N, ...), without dropout.
 
-    def evaluate(self, x: Array, t: Array, batch: int = 256) -> float:
-        """The mean loss over x (N, ...) and t (N, ...), without dropout."""
-        total = 0.0
-        for i in range(0, len(x), batch):
-            part = x[i : i + batch]
-            z = self.network.forward(part, training=False)
-            total += self.loss.forward(z, t[i : i + batch]) * len(part)
-        return total / len(x)
+        Computed in batches, so that memory does not grow with N.
+        """
+        total, predictions = 0.0, []
+        for start in range(0, len(x), batch):
+            rows = slice(start, start + batch)
+            z = self.network.forward(x[rows], training=False)
+            total += self.loss.forward(z, t[rows]) * len(z)
+            predictions.append(self.loss.predict(z))
+        return total / len(x), np.concatenate(predictions)
 
     def random_batch(self, batch: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Inputs and targets of the right shapes and types with random content."""

@@ -1,0 +1,77 @@
+"""Figures of quality. Every function takes predictions first, then the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dcsim.training.base import Array
+
+
+def accuracy(p: Array, t: Array) -> float:
+    """Share of rows predicted rightly.
+
+    p (n, 1) probabilities of class 1 with t (n, 1) in {0, 1}; or p (..., k) probabilities
+    with t (...) class numbers or (..., k) soft targets, of which the largest counts.
+    """
+    if p.shape[-1] == 1:
+        return float(np.mean((p >= 0.5) == (t >= 0.5)))
+    truth = np.argmax(t, axis=-1) if t.shape == p.shape else t
+    return float(np.mean(np.argmax(p, axis=-1) == truth))
+
+
+def _ranks(scores: Array) -> Array:
+    """Ranks from 1, equal scores sharing their mean rank; (n,) to (n,)."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2.0)[inverse]
+
+
+def auc(p: Array, t: Array) -> float:
+    """Area under the ROC curve: chance that a positive scores above a negative, ties half.
+
+    The Mann-Whitney statistic (Σ ranks of positives - n₊(n₊+1)/2) / (n₊ n₋), on p and t
+    of n values each, flattened. NaN when a class is absent.
+    """
+    scores, positive = p.reshape(-1), t.reshape(-1) >= 0.5
+    n = int(np.sum(positive))
+    others = len(positive) - n
+    if not n or not others:
+        return float("nan")
+    return float((np.sum(_ranks(scores)[positive]) - n * (n + 1) / 2.0) / (n * others))
+
+
+def average_precision(p: Array, t: Array) -> float:
+    """Σ (Rᵢ - Rᵢ₋₁) Pᵢ over the distinct scores, highest first; NaN without a positive."""
+    scores, positive = p.reshape(-1), t.reshape(-1) >= 0.5
+    if not positive.any():
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(positive[order])
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    recall = hits[last] / hits[-1]
+    precision = hits[last] / (last + 1.0)
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def brier(p: Array, t: Array) -> float:
+    """Mean squared distance of a probability from what came true."""
+    return float(np.mean((p - t) ** 2))
+
+
+def perplexity(loss: float) -> float:
+    """e^loss: the number of equally likely choices that a loss in nats stands for."""
+    return float(np.exp(loss))
+
+
+def unigram_loss(train: Array, test: Array, vocabulary: int) -> float:
+    """Nats a token of `test` when predicted by frequency in `train`, one added to each count."""
+    counts = np.bincount(train.reshape(-1), minlength=vocabulary) + 1.0
+    return float(-np.mean(np.log(counts / counts.sum())[test.reshape(-1)]))
+
+
+def bigram_loss(train_x: Array, train_t: Array, x: Array, t: Array, vocabulary: int) -> float:
+    """Nats a token of `t` when predicted from the token before it, one added to each count."""
+    pairs = train_x.reshape(-1) * vocabulary + train_t.reshape(-1)
+    counts = np.bincount(pairs, minlength=vocabulary**2).reshape(vocabulary, vocabulary) + 1.0
+    chance = counts / counts.sum(axis=1, keepdims=True)
+    return float(-np.mean(np.log(chance[x.reshape(-1), t.reshape(-1)])))

@@ -1,0 +1,140 @@
+"""Trains one job from its data to its final figures, with checkpoints on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from dcsim.records import Fault, InputError
+from dcsim.records.operators import OperatorCall
+from dcsim.training.base import Array
+from dcsim.training.checkpoint import read_arrays, write_arrays
+from dcsim.training.data import Dataset
+from dcsim.training.jobs import Job, build_model, load_data
+from dcsim.training.loop import History, Progress, Trainer
+from dcsim.training.metrics import bigram_loss, unigram_loss
+from dcsim.training.model import Model
+from dcsim.training.tracing import trace_batch
+
+#: Parameters that may differ between a checkpoint and the run that goes on from it.
+_MAY_CHANGE = frozenset(("epochs", "max_steps", "target_metric", "target"))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished training run; times in seconds, `checkpoint_s` that of the last one."""
+
+    job: Job
+    model: Model
+    data: Dataset
+    history: History
+    figures: dict[str, float]
+    stopped: str
+    load_s: float
+    checkpoint_s: float
+    checkpoint_bytes: int
+
+
+def run_job(
+    job: Job,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> Outcome:
+    """Train `job`; returns its history and its figures on validation and test data.
+
+    With `checkpoint`, the state is written there after every epoch; with `resume` too,
+    training goes on from it and ends as if it had never stopped, bit for bit. Raises
+    InputError when the checkpoint is missing, damaged or of another job.
+    """
+    start = perf_counter()
+    data = load_data(job)
+    model = build_model(job, data)
+    load_s = perf_counter() - start
+    trainer = Trainer(model, data, job.schedule())
+    if resume and checkpoint is not None:
+        restore(trainer, job, checkpoint)
+    saved = _Saver(trainer, job, checkpoint)
+    stopped = trainer.run(on_progress, saved.save if checkpoint is not None else None)
+    if checkpoint is not None:
+        saved.save()
+    figures = trainer.final_figures() | baselines(data)
+    return Outcome(
+        job,
+        model,
+        data,
+        trainer.history,
+        figures,
+        stopped,
+        load_s,
+        saved.seconds,
+        saved.size,
+    )
+
+
+class _Saver:
+    """Writes the checkpoint of a run and remembers what that took."""
+
+    def __init__(self, trainer: Trainer, job: Job, path: Path | None) -> None:
+        self.trainer, self.job, self.path = trainer, job, path
+        self.seconds, self.size = 0.0, 0
+
+    def save(self) -> None:
+        """Write the trainer's state, replacing the one before."""
+        if self.path is None:
+            return
+        start = perf_counter()
+        state: dict[str, Array] = {"job": np.array(_identity(self.job)), **self.trainer.state()}
+        self.size = write_arrays(self.path, state)
+        self.seconds = perf_counter() - start
+
+
+def restore(trainer: Trainer, job: Job, path: Path) -> None:
+    """Bring a trainer to the state of a checkpoint of the same job."""
+    state = read_arrays(path)
+    if str(state.get("job")) != _identity(job):
+        raise InputError(
+            Fault(
+                f"is not a checkpoint of {job.name} with these parameters; only epochs, steps "
+                "and target may change when resuming",
+                str(path),
+            )
+        )
+    try:
+        trainer.load(state)
+    except (KeyError, ValueError, TypeError):
+        raise InputError(Fault("is damaged", str(path))) from None
+
+
+def _identity(job: Job) -> str:
+    """What must agree between a checkpoint and the run that goes on from it."""
+    kept = {key: value for key, value in job.parameters().items() if key not in _MAY_CHANGE}
+    return json.dumps({"name": job.name, **kept}, sort_keys=True)
+
+
+def baselines(data: Dataset) -> dict[str, float]:
+    """What predicting without a network gives on the test part."""
+    if data.task == "language":
+        train, test = data.train, data.test
+        return {
+            "test_unigram_loss": unigram_loss(train.t, test.t, data.vocabulary),
+            "test_bigram_loss": bigram_loss(train.x, train.t, test.x, test.t, data.vocabulary),
+        }
+    if data.task == "soft":
+        return {}
+    counts = np.bincount(data.train.t.reshape(-1).astype(np.int64))
+    common = int(np.argmax(counts))
+    return {"test_majority_accuracy": float(np.mean(data.test.t == common))}
+
+
+def step_operators(job: Job, model: Model, data: Dataset) -> list[OperatorCall]:
+    """The NumPy calls of one full training step: picking a batch, then the model's own."""
+    size = min(job.batch_size, len(data.train))
+    columns = [(array.shape[1:], array.dtype) for array in (data.train.x, data.train.t)]
+    return trace_batch(columns, size) + model.operators(size)
