@@ -20,15 +20,15 @@ def kernel(signature: Any = None) -> Callable[[Function], Function]:
     and no threads: both would change last bits between runs.
     """
 
-    def decorate(function: Function) -> Function:
+    def decorate(function: Function) -> Any:
         if not ENABLED:
             return function
         import numba
 
-        arguments = () if signature is None else (signature,)
+        njit: Any = numba.njit
         try:
-            return numba.njit(*arguments, cache=True, nogil=True)(function)
+            return njit(signature, cache=True, nogil=True)(function)
         except RuntimeError:  # no writable place for the cache
-            return numba.njit(*arguments, nogil=True)(function)
+            return njit(signature, nogil=True)(function)
 
     return decorate
