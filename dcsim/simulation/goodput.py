@@ -1,14 +1,28 @@
-"""Expected run time under failures and checkpoints: closed form and best interval.
+"""Run time under failures and checkpoints: closed form, best interval and simulation.
 
 Daly, A higher order estimate of the optimum checkpoint interval for restart dumps, FGCS
 22(3), 2006, complete model: failures are Poisson with mean time `mtbf_s` and may strike
 while computing, writing and restarting alike.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
+
+#: A rest of work below this share of an interval is rounding, not one more segment.
+_ROUNDING = 1e-9
+
+#: Newton's method doubles the digits in each turn; it starts with at least one.
+_NEWTON_TURNS = 60
+
+
+def segment_count(work_s: ArrayLike, interval_s: ArrayLike) -> Floats:
+    """Segments of at most `interval_s` that `work_s` is cut into, broadcast."""
+    ratio = np.asarray(work_s, dtype=float) / np.asarray(interval_s, dtype=float)
+    return np.maximum(np.ceil(ratio - _ROUNDING), 1.0)
 
 
 def expected_runtime(
@@ -20,18 +34,108 @@ def expected_runtime(
 ) -> Floats:
     """Expected wall time of `work_s` of computing, broadcast over all arguments.
 
-    Work is cut into work/interval equal segments, each followed by a blocking write of
-    `write_s`; the last segment may be a part of one. With n whole segments of length tau,
-    write d, restart R and mean time between failures M the exact expectation is
-    n M e^(R/M) (e^((tau + d)/M) - 1). Infinite `mtbf_s` means no failures.
+    Work is cut into segments of `interval_s`, the last one shorter where it does not
+    divide, each followed by a blocking write of `write_s`. With n whole segments of
+    length tau, write d, restart R and mean time between failures M the exact expectation
+    is n M e^(R/M) (e^((tau + d)/M) - 1). Infinite `mtbf_s` means no failures; the result
+    is inf where the segments are too long to ever finish in a float's range.
     """
-    raise NotImplementedError
+    arguments = (work_s, interval_s, write_s, restart_s, mtbf_s)
+    work, interval, write, restart, mtbf = np.broadcast_arrays(
+        *(np.asarray(argument, dtype=float) for argument in arguments)
+    )
+    count = segment_count(work, interval)
+    last = work - (count - 1.0) * interval
+    whole = np.where(count > 1.0, _segment_runtime(interval + write, restart, mtbf), 0.0)
+    return (count - 1.0) * whole + _segment_runtime(last + write, restart, mtbf)
+
+
+def _segment_runtime(segment_s: Floats, restart_s: Floats, mtbf_s: Floats) -> Floats:
+    """M e^(R/M) (e^(s/M) - 1): expected time to get through one stretch of length s."""
+    failing = np.isfinite(mtbf_s)
+    mean = np.where(failing, mtbf_s, 1.0)
+    with np.errstate(over="ignore"):
+        expected = mean * np.exp(restart_s / mean) * np.expm1(segment_s / mean)
+    return np.where(failing, expected, segment_s)
 
 
 def best_interval(write_s: ArrayLike, mtbf_s: ArrayLike) -> Floats:
     """Computing time between checkpoints that minimises the expected run time.
 
-    tau = M (1 + W0(-e^(-d/M - 1))), W0 the principal branch of Lambert's function:
-    the root of the derivative of the closed form. Independent of the restart time.
+    tau = M (1 + W0(-e^(-d/M - 1))), W0 the principal branch of Lambert's function: the
+    root of the derivative of the closed form, whatever the restart time. Solved as
+    -u - log(1 - u) = d/M for u = tau/M by Newton's method: the left side is convex and
+    both starting values lie above the root, so it descends to it. Without a write the
+    best interval is 0, without failures it is inf.
     """
-    raise NotImplementedError
+    write, mtbf = np.broadcast_arrays(
+        np.asarray(write_s, dtype=float), np.asarray(mtbf_s, dtype=float)
+    )
+    failing = np.isfinite(mtbf)
+    ratio = np.where(failing, write / np.where(failing, mtbf, 1.0), 1.0)
+    safe = np.maximum(ratio, np.finfo(float).tiny)
+    share = np.minimum(np.sqrt(2.0 * safe), -np.expm1(-1.0 - safe))
+    below_one = 1.0 - np.finfo(float).epsneg
+    share = np.minimum(share, below_one)
+    for _ in range(_NEWTON_TURNS):
+        step = (-share - np.log1p(-share) - safe) * (1.0 - share) / share
+        share = np.minimum(share - step, below_one)
+        if np.all(np.abs(step) <= 1e-15 * share):
+            break
+    return np.where(failing, np.where(ratio > 0.0, share * mtbf, 0.0), np.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class GoodputSample:
+    """Simulated run times and failures of many independent runs, shape (runs,)."""
+
+    runtime_s: Floats
+    failures: NDArray[np.int64]
+
+    @property
+    def mean_s(self) -> float:
+        """Mean run time."""
+        return float(np.mean(self.runtime_s))
+
+    @property
+    def standard_error_s(self) -> float:
+        """Standard error of the mean; 0 for a single run."""
+        runs = len(self.runtime_s)
+        return float(np.std(self.runtime_s, ddof=1) / np.sqrt(runs)) if runs > 1 else 0.0
+
+
+def simulate_goodput(
+    work_s: float,
+    interval_s: float,
+    write_s: float,
+    restart_s: float,
+    mtbf_s: float,
+    runs: int,
+    generator: np.random.Generator,
+) -> GoodputSample:
+    """Simulate `runs` runs of the process that `expected_runtime` describes.
+
+    All runs advance together, one failure a turn: a time to the next failure is drawn,
+    the restart is taken out of it, and as many whole segments as fit into the rest are
+    kept. The expected number of turns is the largest number of failures of a run; about
+    e^((interval + write + restart)/mtbf) of them fall on each segment.
+    """
+    segments = float(segment_count(work_s, interval_s))
+    last_s = work_s - (segments - 1.0) * interval_s + write_s
+    whole_s = interval_s + write_s
+    runtime = np.zeros(runs)
+    failures = np.zeros(runs, dtype=np.int64)
+    done = np.zeros(runs)
+    active = np.arange(runs)
+    restart = 0.0
+    while active.size:
+        until_failure = generator.exponential(mtbf_s, active.size)
+        needed = restart + (segments - 1.0 - done[active]) * whole_s + last_s
+        finished = until_failure >= needed
+        runtime[active] += np.where(finished, needed, until_failure)
+        failures[active] += ~finished
+        kept = np.floor(np.maximum(until_failure - restart, 0.0) / whole_s)
+        done[active] = np.minimum(done[active] + kept, segments - 1.0)
+        active = active[~finished]
+        restart = restart_s
+    return GoodputSample(runtime, failures)
