@@ -212,7 +212,7 @@ def parse(value: object, dimension: str) -> float:
     wanted = DIMENSIONS[dimension]
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise QuantityError(
-            f"{_shown(value)} is not {wanted.noun}; write for instance {_quoted(wanted)}"
+            f"{shown(value)} is not {wanted.noun}; write for instance {_quoted(wanted)}"
         )
     if isinstance(value, str):
         amount, unit = _split(value, wanted)
@@ -220,10 +220,10 @@ def parse(value: object, dimension: str) -> float:
         amount, unit = value, ""
     size = _finite(amount, value) * _unit_size(value, unit, wanted)
     if math.isinf(size):
-        raise QuantityError(f"{_shown(value)} is too large to be {wanted.noun}")
+        raise QuantityError(f"{shown(value)} is too large to be {wanted.noun}")
     if size < 0 or (size == 0 and str(value).lstrip().startswith("-")):
         raise QuantityError(
-            f"{_shown(value)} is negative; write {wanted.noun} such as {_quoted(wanted)}"
+            f"{shown(value)} is negative; write {wanted.noun} such as {_quoted(wanted)}"
         )
     return size
 
@@ -234,8 +234,8 @@ def parse_date(value: object) -> date:
         try:
             return date.fromisoformat(value.strip())
         except ValueError:
-            raise QuantityError(f"{_shown(value)} is not a day of the calendar") from None
-    raise QuantityError(f'{_shown(value)} is not a date; write it as "2027-03-01"')
+            raise QuantityError(f"{shown(value)} is not a day of the calendar") from None
+    raise QuantityError(f'{shown(value)} is not a date; write it as "2027-03-01"')
 
 
 def is_date(value: object) -> bool:
@@ -290,14 +290,14 @@ def _split(text: str, wanted: Dimension) -> tuple[float | int, str]:
 
 def _no_number(text: str, stripped: str, wanted: Dimension) -> str:
     if stripped.startswith("$") and wanted.name == "money":
-        return f'{_shown(text)} has its currency in front; write "{stripped[1:].strip()} USD"'
-    return f"{_shown(text)} is text, not {wanted.noun}; write for instance {_quoted(wanted)}"
+        return f'{shown(text)} has its currency in front; write "{stripped[1:].strip()} USD"'
+    return f"{shown(text)} is text, not {wanted.noun}; write for instance {_quoted(wanted)}"
 
 
 def _to_float(digits: str, text: str) -> float:
     value = float(digits)
     if value == 0 and any(c in "123456789" for c in re.split("[eE]", digits)[0]):
-        raise QuantityError(f"{_shown(text)} is too small for a number")
+        raise QuantityError(f"{shown(text)} is too small for a number")
     return value
 
 
@@ -309,7 +309,7 @@ def _finite(amount: float | int, value: object) -> float:
     if math.isnan(size):
         raise QuantityError("not-a-number is no quantity; write a number")
     if math.isinf(size):
-        raise QuantityError(f"{_shown(value)} is too large for a number")
+        raise QuantityError(f"{shown(value)} is too large for a number")
     return size
 
 
@@ -320,12 +320,12 @@ def _unit_size(value: object, unit: str, wanted: Dimension) -> float:
     if not unit:
         suggestion = f"{str(value).strip()} {wanted.example.split(' ', 1)[-1]}"
         raise QuantityError(
-            f'{_shown(value)} has no unit; write {wanted.noun} such as "{suggestion}"'
+            f'{shown(value)} has no unit; write {wanted.noun} such as "{suggestion}"'
         )
     for other in DIMENSIONS.values():
         if unit in other.units:
             raise QuantityError(
-                f"{_shown(value)} is {other.noun}, not {wanted.noun}; write "
+                f"{shown(value)} is {other.noun}, not {wanted.noun}; write "
                 f'"{_converted(str(value), unit, wanted)}"'
             )
     raise QuantityError(_unknown_unit(value, unit, wanted))
@@ -348,9 +348,9 @@ def _unknown_unit(value: object, unit: str, wanted: Dimension) -> str:
     close = same or [folded[name] for name in get_close_matches(unit.lower(), folded, n=2)]
     hint = " or ".join(f'"{name}"' for name in close[:3])
     if hint:
-        return f'{_shown(value)}: there is no unit "{unit}"; did you mean {hint}?'
+        return f'{shown(value)}: there is no unit "{unit}"; did you mean {hint}?'
     return (
-        f'{_shown(value)}: "{unit}" is no unit of {wanted.noun.split(" ", 1)[1]}; '
+        f'{shown(value)}: "{unit}" is no unit of {wanted.noun.split(" ", 1)[1]}; '
         f"write for instance {_quoted(wanted)}"
     )
 
@@ -362,7 +362,7 @@ def _quoted(wanted: Dimension) -> str:
 _LONGEST_SHOWN = 40
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """`value` as it is quoted in a sentence: on one line and not too long."""
     if value is None:
         return "an empty value"

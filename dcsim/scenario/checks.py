@@ -1,0 +1,318 @@
+"""What must hold between the parts of a scenario: small checks, each with its sentence."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from dcsim import catalogue
+from dcsim.scenario.faults import Problem
+from dcsim.scenario.redundancy import read_redundancy
+from dcsim.scenario.schema import NodesPart, RealPart, ScenarioFile, TrainingPart
+from dcsim.units import QuantityError, number, parse_date, shown
+
+Check = Callable[[ScenarioFile], Iterator[Problem]]
+
+
+def check_all(file: ScenarioFile) -> list[Problem]:
+    """Everything that any check has to say about `file`."""
+    return [problem for check in CHECKS for problem in check(file)]
+
+
+def names_differ(file: ScenarioFile) -> Iterator[Problem]:
+    """Two things of one list must not share a name: names address them."""
+    lists: tuple[tuple[tuple[str, ...], Sequence[Any]], ...] = (
+        (("cluster", "nodes"), file.cluster.nodes),
+        (("workload",), file.workload),
+    )
+    for path, items in lists:
+        seen: set[str] = set()
+        for index, item in enumerate(items):
+            if item.name in seen:
+                message = f'the name "{item.name}" is taken; give every item its own'
+                yield Problem((*path, index, "name"), message)
+            seen.add(item.name)
+
+
+def total_is_no_name(file: ScenarioFile) -> Iterator[Problem]:
+    """`total.cost` addresses the whole, so no job can be called that."""
+    for index, work in enumerate(file.workload):
+        if work.name == "total":
+            message = '"total" stands for all jobs together; choose another name'
+            yield Problem(("workload", index, "name"), message)
+
+
+def start_is_a_date(file: ScenarioFile) -> Iterator[Problem]:
+    """The start of the scenario is a day of the calendar."""
+    if file.start is not None:
+        try:
+            parse_date(file.start)
+        except QuantityError as error:
+            yield Problem(("start",), str(error))
+
+
+def redundancy_is_known(file: ScenarioFile) -> Iterator[Problem]:
+    """The redundancy has a known form and enough servers to spread over."""
+    storage = file.cluster.storage
+    if storage is None or storage.redundancy is None:
+        return
+    path = ("cluster", "storage", "redundancy")
+    try:
+        data, parity = read_redundancy(storage.redundancy)
+    except QuantityError as error:
+        yield Problem(path, str(error))
+        return
+    if storage.servers is not None and storage.servers < data + parity:
+        yield Problem(
+            path,
+            f'"{storage.redundancy}" needs {data + parity} servers, but there are '
+            f"{storage.servers}; add servers or choose fewer parts",
+        )
+
+
+def objectives_name_jobs(file: ScenarioFile) -> Iterator[Problem]:
+    """A metric of a job needs that job."""
+    jobs = [work.name for work in file.workload]
+    for index, objective in enumerate(file.objectives):
+        job = objective.target().job
+        if job and job not in jobs:
+            message = f'there is no job "{job}"; {catalogue.suggest(job, [*jobs, "total"])}'
+            yield Problem(("objectives", index, "metric"), message)
+
+
+def dates_follow_the_start(file: ScenarioFile) -> Iterator[Problem]:
+    """A date as a bound needs a start to count from, and lies after it."""
+    for index, objective in enumerate(file.objectives):
+        target = objective.target()
+        if not target.day:
+            continue
+        path = ("objectives", index, "by" if objective.by is not None else target.sense)
+        if file.start is None:
+            yield Problem(
+                path,
+                f'"{target.day}" is a date, but the scenario has no start; add '
+                '"start: 2026-01-01" or write a duration such as "60 d"',
+            )
+        elif target.day <= file.start.strip():
+            yield Problem(path, f"{target.day} is not after the start, {file.start}")
+
+
+def confidence_can_be_reached(file: ScenarioFile) -> Iterator[Problem]:
+    """A confidence finer than the number of simulated runs cannot be shown."""
+    seeds = file.plan.seeds if file.plan is not None else None
+    for index, objective in enumerate(file.objectives):
+        asked = objective.confidence
+        if asked is None or seeds is None or asked == 1.0 or 1 - asked >= 1 / seeds:
+            continue
+        message = (
+            f"a confidence of {number(asked)} needs more than {seeds} simulated runs; "
+            f"write plan.seeds: {int(1 / (1 - asked)) + 1} or more"
+        )
+        yield Problem(("objectives", index, "confidence"), message)
+
+
+def varied_groups_exist(file: ScenarioFile) -> Iterator[Problem]:
+    """`cluster.nodes.NAME.count` needs a group of that name."""
+    vary = file.plan.vary if file.plan is not None else None
+    if vary is None:
+        return
+    groups = [group.name for group in file.cluster.nodes]
+    for axis, key in ((vary.node_counts, "count"), (vary.node_types, "node")):
+        for name in axis:
+            if name not in groups:
+                full = f"cluster.nodes.{name}.{key}"
+                message = f'there are no nodes "{name}"; {catalogue.suggest(name, groups)}'
+                yield Problem(("plan", "vary", full), message)
+
+
+def training_has_accelerators(file: ScenarioFile) -> Iterator[Problem]:
+    """A training job needs nodes with accelerators, and those that it names."""
+    groups = {group.name: group for group in file.cluster.nodes}
+    with_accelerators = [name for name, group in groups.items() if _per_node(file, group)]
+    for index, work in training(file):
+        if not with_accelerators:
+            message = "no node of the cluster has accelerators; add for instance hgx-h100 nodes"
+            yield Problem(("workload", index), message)
+        elif work.nodes is not None and work.nodes not in with_accelerators:
+            hint = catalogue.suggest(work.nodes, with_accelerators)
+            message = f'there are no nodes "{work.nodes}" with accelerators; {hint}'
+            yield Problem(("workload", index, "nodes"), message)
+
+
+def accelerators_are_there(file: ScenarioFile) -> Iterator[Problem]:
+    """A job cannot ask for more accelerators than the cluster can ever have."""
+    for index, work in training(file):
+        groups = [g for g in file.cluster.nodes if work.nodes in (None, g.name)]
+        largest = max((_most_accelerators(file, group) for group in groups), default=0)
+        if work.accelerators is not None and largest and work.accelerators > largest:
+            yield Problem(
+                ("workload", index, "accelerators"),
+                f"{work.accelerators} accelerators are more than the {largest} of the "
+                "largest group of nodes; add nodes or ask for fewer",
+            )
+
+
+def real_jobs_find_this_machine(file: ScenarioFile) -> Iterator[Problem]:
+    """`local` stands for one machine: this one."""
+    for index, group in enumerate(file.cluster.nodes):
+        if group.node == catalogue.LOCAL and group.count != 1:
+            yield Problem(
+                ("cluster", "nodes", index, "count"),
+                f"the node type local is this machine, and there is one of it, not {group.count}",
+            )
+
+
+def model_is_a_transformer(file: ScenarioFile) -> Iterator[Problem]:
+    """Small networks are run, not planned."""
+    for index, work in training(file):
+        if catalogue.model(work.model).kind != "transformer":
+            yield Problem(
+                ("workload", index, "model"),
+                f'"{work.model}" is a small network; run it with "kind: real" and "job:"',
+            )
+
+
+def sequence_fits_the_model(file: ScenarioFile) -> Iterator[Problem]:
+    """Learned positions end where the model was built to end."""
+    for index, work in training(file):
+        card = catalogue.model(work.model)
+        if work.seq_len and card.positions == "learned" and work.seq_len > card.seq_len:
+            yield Problem(
+                ("workload", index, "seq_len"),
+                f'"{card.name}" has learned positions for {card.seq_len} tokens; write at most '
+                f"{card.seq_len} or choose a model with rotary positions",
+            )
+
+
+def batch_is_within_the_tokens(file: ScenarioFile) -> Iterator[Problem]:
+    """The tokens must make at least one step."""
+    for index, work in training(file):
+        seq_len = work.seq_len or catalogue.model(work.model).seq_len
+        if seq_len and work.tokens < work.global_batch * seq_len:
+            yield Problem(
+                ("workload", index, "tokens"),
+                f"{number(work.tokens)} tokens are less than one step of {work.global_batch} "
+                f"sequences of {seq_len}; write more tokens or a smaller global_batch",
+            )
+
+
+def micro_batch_is_within_the_batch(file: ScenarioFile) -> Iterator[Problem]:
+    """Pinned degrees must divide the global batch."""
+    for index, work in training(file):
+        degrees = _degrees(work)
+        share = (degrees.get("dp") or 1) * (work.micro_batch or 1)
+        if work.global_batch % share:
+            key = "micro_batch" if work.micro_batch else "parallelism"
+            yield Problem(
+                ("workload", index, key),
+                f"{share} sequences at a time do not divide the global batch of "
+                f"{work.global_batch}; choose dp and micro_batch whose product does",
+            )
+
+
+def layout_divides_the_model(file: ScenarioFile) -> Iterator[Problem]:
+    """Tensor parallelism divides heads, pipeline stages hold at least a layer."""
+    for index, work in training(file):
+        card, degrees = catalogue.model(work.model), _degrees(work)
+        path = ("workload", index, "parallelism")
+        tp = degrees.get("tp") or 1
+        stages = (degrees.get("pp") or 1) * (degrees.get("vp") or 1)
+        if card.heads and card.heads % tp:
+            message = f"tp {tp} does not divide the {card.heads} heads of {card.name}"
+            yield Problem((*path, "tp"), message)
+        if card.layers and stages > card.layers:
+            message = f"{stages} pipeline stages are more than the {card.layers} layers"
+            yield Problem((*path, "pp"), message)
+        if degrees.get("vp", 1) > 1 and degrees.get("pp", 2) == 1:
+            message = "vp needs pp of at least 2: there is nothing to interleave on one stage"
+            yield Problem((*path, "vp"), message)
+
+
+def layout_fills_the_accelerators(file: ScenarioFile) -> Iterator[Problem]:
+    """Degrees that are all pinned must multiply to the accelerators that are asked for."""
+    for index, work in training(file):
+        degrees = _degrees(work)
+        if work.accelerators is None or not {"tp", "pp", "dp"} <= degrees.keys():
+            continue
+        product = degrees["tp"] * degrees["pp"] * degrees["dp"] * degrees.get("cp", 1)
+        if product != work.accelerators:
+            yield Problem(
+                ("workload", index, "accelerators"),
+                f"the layout takes {product} accelerators, not {work.accelerators}; leave "
+                "accelerators out or change a degree",
+            )
+
+
+def precision_is_supported(file: ScenarioFile) -> Iterator[Problem]:
+    """Some accelerator that may be chosen must know the number format."""
+    for index, work in training(file):
+        chips = {
+            catalogue.node(name).accelerator
+            for group in file.cluster.nodes
+            for name in _types(file, group)
+        } - {""}
+        precision = work.precision
+        if precision is None or not chips:
+            continue
+        if not any(precision in catalogue.accelerator(chip).peak_flops for chip in chips):
+            known = sorted(
+                {"bf16", "fp16", "fp8"} & set(catalogue.accelerator(min(chips)).peak_flops)
+            )
+            yield Problem(
+                ("workload", index, "precision"),
+                f"{', '.join(sorted(chips))} cannot compute in {shown(precision)}; "
+                f"write {' or '.join(known)}",
+            )
+
+
+def training(file: ScenarioFile) -> Iterator[tuple[int, TrainingPart]]:
+    """The training jobs with their positions in the workload."""
+    for index, work in enumerate(file.workload):
+        if isinstance(work, TrainingPart):
+            yield index, work
+
+
+def real(file: ScenarioFile) -> Iterator[tuple[int, RealPart]]:
+    """The real jobs with their positions in the workload."""
+    for index, work in enumerate(file.workload):
+        if isinstance(work, RealPart):
+            yield index, work
+
+
+def _degrees(work: TrainingPart) -> dict[str, int]:
+    return work.parallelism.model_dump(exclude_none=True) if work.parallelism else {}
+
+
+def _types(file: ScenarioFile, group: NodesPart) -> tuple[str, ...]:
+    vary = file.plan.vary if file.plan is not None else None
+    return (vary.node_types.get(group.name) if vary else None) or (group.node,)
+
+
+def _per_node(file: ScenarioFile, group: NodesPart) -> int:
+    return max(catalogue.node(name).accelerators for name in _types(file, group))
+
+
+def _most_accelerators(file: ScenarioFile, group: NodesPart) -> int:
+    vary = file.plan.vary if file.plan is not None else None
+    counts = (vary.node_counts.get(group.name) if vary else None) or (group.count,)
+    return max(counts) * _per_node(file, group)
+
+
+CHECKS: tuple[Check, ...] = (
+    names_differ,
+    total_is_no_name,
+    start_is_a_date,
+    redundancy_is_known,
+    objectives_name_jobs,
+    dates_follow_the_start,
+    confidence_can_be_reached,
+    varied_groups_exist,
+    training_has_accelerators,
+    accelerators_are_there,
+    real_jobs_find_this_machine,
+    model_is_a_transformer,
+    sequence_fits_the_model,
+    batch_is_within_the_tokens,
+    micro_batch_is_within_the_batch,
+    layout_divides_the_model,
+    layout_fills_the_accelerators,
+    precision_is_supported,
+)

@@ -1,0 +1,217 @@
+"""What may stand in a scenario file: one class a mapping, one field a key.
+
+These hold what the user wrote, checked value by value; `checks` looks across them and
+`resolve` fills the gaps. `None` means that a key was left out.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dcsim import catalogue
+from dcsim.scenario.targets import Target, read_target
+from dcsim.scenario.values import Flag, Known, Name, Quantity, Text, Whole, named
+from dcsim.scenario.vary import Vary, VaryReader
+
+_LATER = "is not part of this version of dcsim; leave it out"
+
+NodeName = Annotated[str, Known("node type", "nodes", catalogue.node)]
+ModelName = Annotated[str, Known("model", "models", catalogue.model)]
+StorageName = Annotated[str, Known("storage system", "storage", catalogue.storage_system)]
+Region = Annotated[str, Known("region", "sites", catalogue.site, key="region")]
+Rates = Annotated[
+    str, Known("set of failure rates", "failures", catalogue.failure_rates, extra=("none",))
+]
+Duration = Annotated[float, Quantity("time", most=3.2e10)]
+PositiveDuration = Annotated[float, Quantity("time", positive=True, most=3.2e10)]
+Count = Annotated[int, Whole(1, 1_000_000)]
+Degree = Annotated[int, Whole(1, 1_000_000)]
+
+
+class Part(BaseModel):
+    """Base of all mappings: no unknown keys, nothing changes after reading.
+
+    `later` names keys of the design that this version does not read yet.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    later: ClassVar[Mapping[str, str]] = {}
+
+
+class SitePart(Part):
+    """Where the cluster stands."""
+
+    region: Region | None = None
+    power: Annotated[float, Quantity("power", positive=True)] | None = None
+    racks: Count | None = None
+    rack_power: Annotated[float, Quantity("power", positive=True)] | None = None
+    pue: Annotated[float, Quantity("share", most=10.0)] | None = None
+    tariff: Annotated[float, Quantity("energy-price", most=100.0)] | None = None
+    carbon: Annotated[float, Quantity("carbon-intensity", most=10.0)] | None = None
+
+
+class NodesPart(Part):
+    """Nodes of one type under one name."""
+
+    name: Annotated[str, Name()]
+    node: NodeName
+    count: Count
+
+
+class NetworkPart(Part):
+    """The fabric between the nodes."""
+
+    topology: Annotated[str, named("topology")] | None = None
+    radix: Annotated[int, Whole(2, 4096)] | None = None
+    oversubscription: Annotated[float, Quantity("share", positive=True, most=64.0)] | None = None
+    nic: Annotated[float, Quantity("rate", positive=True)] | None = None
+
+
+class StoragePart(Part):
+    """The shared storage that jobs read from and save to."""
+
+    system: StorageName | None = None
+    servers: Count | None = None
+    redundancy: Annotated[str, Text()] | None = None
+
+
+class ClusterPart(Part):
+    """What is installed."""
+
+    nodes: list[NodesPart] = Field(min_length=1)
+    network: NetworkPart | None = None
+    storage: StoragePart | None = None
+
+
+class LayoutPart(Part):
+    """Degrees of parallelism that are not left to the planner."""
+
+    tp: Degree | None = None
+    pp: Degree | None = None
+    vp: Degree | None = None
+    dp: Degree | None = None
+    cp: Degree | None = None
+    ep: Degree | None = None
+    zero: Annotated[int, Whole(0, 3)] | None = None
+    sequence_parallel: Annotated[bool, Flag()] | None = None
+
+
+class TrainingPart(Part):
+    """Train a model on so many tokens."""
+
+    name: Annotated[str, Name()]
+    kind: Literal["training"]
+    model: ModelName
+    tokens: Annotated[float, Quantity("count", positive=True, most=1e18)]
+    global_batch: Annotated[int, Whole(1, 10**8)]
+    seq_len: Annotated[int, Whole(1, 10**8)] | None = None
+    precision: Annotated[str, named("precision")] | None = None
+    parallelism: LayoutPart | None = None
+    micro_batch: Degree | None = None
+    recompute: Annotated[str, named("recompute")] | None = None
+    software: Annotated[str, named("software")] | None = None
+    accelerators: Count | None = None
+    nodes: Annotated[str, Name()] | None = None
+    submit: Duration | None = None
+    priority: Annotated[int, Whole(0, 1000)] | None = None
+    bytes_per_token: Annotated[float, Quantity("count", positive=True, most=1e9)] | None = None
+
+    later: ClassVar[Mapping[str, str]] = {"growth": _LATER, "deadline": _LATER}
+
+
+class RealPart(Part):
+    """Run a real NumPy job on this machine, beside what is simulated."""
+
+    name: Annotated[str, Name()]
+    kind: Literal["real"]
+    job: Annotated[str, named("job")]
+    submit: Duration | None = None
+    priority: Annotated[int, Whole(0, 1000)] | None = None
+    repeats: Annotated[int, Whole(1, 1000)] | None = None
+
+
+class CheckpointPart(Part):
+    """When a training job saves its state."""
+
+    interval: Annotated[float, Quantity("time", positive=True, most=3.2e10)] | Literal["optimal"]
+    blocking: Annotated[bool, Flag()] | None = None
+
+
+class FailuresPart(Part):
+    """How often things break."""
+
+    rates: Rates
+
+
+class PoliciesPart(Part):
+    """What decides while the cluster runs."""
+
+    scheduler: Annotated[str, named("scheduler")] | None = None
+    placement: Annotated[str, named("placement")] | None = None
+    checkpoint: CheckpointPart | None = None
+    failures: FailuresPart | None = None
+    spares: Annotated[int, Whole(0, 1_000_000)] | None = None
+
+
+class MoneyPart(Part):
+    """How the hardware is paid for."""
+
+    terms: Annotated[str, named("terms")] | None = None
+    lifetime: PositiveDuration | None = None
+    residual: Annotated[float, Quantity("share", most=1.0)] | None = None
+
+
+class PlanPart(Part):
+    """What the planner may choose from."""
+
+    vary: Annotated[Vary, VaryReader()] | None = None
+    finalists: Annotated[int, Whole(1, 1000)] | None = None
+    seeds: Annotated[int, Whole(1, 10_000)] | None = None
+
+
+class ObjectivePart(Part):
+    """A bound on one metric: exactly one of `by`, `at_most` and `at_least`."""
+
+    name: Annotated[str, Text()] | None = None
+    metric: Annotated[str, Text()]
+    by: Any = None
+    at_most: Any = None
+    at_least: Any = None
+    confidence: Annotated[float, Quantity("share", positive=True, most=1.0)] | None = None
+    hard: Annotated[bool, Flag()] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_target(self) -> "ObjectivePart":
+        self.target()
+        return self
+
+    def target(self) -> Target:
+        """The bound in the unit of its metric; ValueError says what is wrong."""
+        return read_target(
+            self.metric, {"by": self.by, "at_most": self.at_most, "at_least": self.at_least}
+        )
+
+
+class ScenarioFile(Part):
+    """The whole file."""
+
+    name: Annotated[str, Name()]
+    title: Annotated[str, Text()] | None = None
+    seed: Annotated[int, Whole(0, 2**32 - 1)] | None = None
+    start: Annotated[str, Text()] | None = None
+    site: SitePart | None = None
+    cluster: ClusterPart
+    workload: list[Annotated[TrainingPart | RealPart, Field(discriminator="kind")]] = Field(
+        min_length=1
+    )
+    policies: PoliciesPart | None = None
+    money: MoneyPart | None = None
+    plan: PlanPart | None = None
+    objectives: list[ObjectivePart] = []
+
+    later: ClassVar[Mapping[str, str]] = {"offers": _LATER, "tenants": _LATER, "include": _LATER}
+
+
+#: Kinds of workload of the design that this version does not read yet.
+LATER_KINDS = ("serving", "trace")
