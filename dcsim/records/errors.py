@@ -38,3 +38,7 @@ class InputError(Exception):
             faults = Fault(faults)
         self.faults: tuple[Fault, ...] = (faults,) if isinstance(faults, Fault) else tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+    def __reduce__(self) -> tuple[type["InputError"], tuple[tuple[Fault, ...]]]:
+        """Pickle by its faults, so that none is lost between processes."""
+        return InputError, (self.faults,)
