@@ -1,0 +1,171 @@
+"""The model's parameters as one value for each row: what the physics multiplies with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.cost.collectives import CollectiveParameters
+from dcsim.cost.parameters import Values
+from dcsim.workload.software import ATTENTION_KERNELS, Software
+from dcsim.workload.table import TrainingTable
+
+Floats = NDArray[np.float64]
+
+
+def kernel_of(software: Software) -> str:
+    """The attention kernel that a generation of software uses."""
+    return software.attention
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRates:
+    """Rates of one accelerator, its software's pace included; arrays of shape (n,) or (1,).
+
+    Rates of matrix products are those of large shapes, in FLOP/s; `knee` is what one
+    dimension costs, in units of the dimension (see `operators.shape_efficiency`).
+    """
+
+    product_flops: Floats
+    product_knee: Floats
+    wide_flops: Floats
+    wide_knee: Floats
+    attention_flops: Floats
+    half_seq: float
+    half_head: float
+    misaligned: float
+    unfused: NDArray[np.bool_]
+    score_passes: float
+    bytes_per_s: Floats
+    norm_passes: Floats
+    mlp_passes: Floats
+    qkv_passes: Floats
+    cast_passes: Floats
+    loss_passes: Floats
+    selective: Floats
+    grouped: float
+    moe_passes: float
+    imbalance: float
+    optimizer_bytes: float
+    offload_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HostRates:
+    """Time that the host needs to launch kernels; seconds."""
+
+    layer_s: Floats
+    moe: float
+    tensor_parallel: float
+    sharpness: float
+    step_s: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRates:
+    """Attainable shares of the network and what of its time stays exposed."""
+
+    collectives: CollectiveParameters
+    jitter: float
+    tp_exposed: Floats
+    dp_floor: Floats
+    dp_traffic: Floats
+    dp_window: Floats
+    fsdp_floor: Floats
+    ep_exposed: Floats
+    cp_exposed: float
+    pp_exposed: float
+    handover_s: Floats
+    bubble: float
+    gradient_bytes: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """All parameters of a table's rows."""
+
+    device: DeviceRates
+    host: HostRates
+    network: NetworkRates
+    fused_loss: NDArray[np.bool_]
+    interleaves: NDArray[np.bool_]
+
+
+def rates_of(table: TrainingTable, values: Values) -> Rates:
+    """Look up every parameter that the rows of `table` need."""
+    fused = values.of_software(lambda s: s.fused_loss) > 0
+    uneven = values.of_software(lambda s: s.interleaves_embedding) > 0
+    return Rates(_device(table, values, fused), _host(values), _network(values), fused, uneven)
+
+
+def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> DeviceRates:
+    pace = (
+        values.by_family("pace.family")
+        * values.by_software("pace.software")
+        * values.by_accelerator("pace.accelerator")
+    )
+    bandwidth = table.memory_bytes_per_s * values.by_generation("traffic.share") / pace
+    fusion = values.by_family("traffic.family")
+    knee = values.shared("gemm.knee")
+    narrow = values.where_bits(8, "gemm.knee.8", 1.0) * values.where_bits(4, "gemm.knee.4", 1.0)
+    cast = values.where_bits(8, "traffic.cast.8", 0.0) + values.where_bits(4, "traffic.cast.4", 0.0)
+    kernel = values.of_software(lambda s: ATTENTION_KERNELS.index(s.attention))
+    return DeviceRates(
+        product_flops=table.peak_flops * values.by_bits("gemm.share") / pace,
+        product_knee=knee * narrow * table.peak_flops / table.memory_bytes_per_s,
+        wide_flops=table.peak_16bit_flops * values.by_generation("gemm.share.16") / pace,
+        wide_knee=knee * table.peak_16bit_flops / table.memory_bytes_per_s,
+        attention_flops=table.peak_16bit_flops
+        * values.by_kernel("attention.share", kernel_of)
+        / pace,
+        half_seq=values.shared("attention.half_seq"),
+        half_head=values.shared("attention.half_head"),
+        misaligned=values.shared("attention.misaligned"),
+        unfused=kernel == ATTENTION_KERNELS.index("unfused"),
+        score_passes=values.shared("attention.score_passes"),
+        bytes_per_s=bandwidth,
+        norm_passes=values.shared("traffic.norm") * fusion,
+        mlp_passes=values.shared("traffic.mlp") * fusion,
+        qkv_passes=values.shared("traffic.qkv") * fusion,
+        cast_passes=cast,
+        loss_passes=values.shared("loss.passes")
+        * np.where(fused, values.shared("loss.fused"), 1.0),
+        selective=values.by_family("recompute.selective"),
+        grouped=values.shared("gemm.grouped"),
+        moe_passes=values.shared("moe.traffic"),
+        imbalance=values.shared("moe.imbalance"),
+        optimizer_bytes=values.shared("optimizer.bytes"),
+        offload_bytes_per_s=values.shared("optimizer.offload_bytes_per_s"),
+    )
+
+
+def _host(values: Values) -> HostRates:
+    return HostRates(
+        layer_s=values.shared("host.layer_s") * values.by_family("host.family"),
+        moe=values.shared("host.moe"),
+        tensor_parallel=values.shared("host.tp"),
+        sharpness=values.shared("host.sharpness"),
+        step_s=values.shared("step.overhead_s") * values.by_family("step.family"),
+    )
+
+
+def _network(values: Values) -> NetworkRates:
+    overlaps = values.of_software(lambda s: s.overlap_dp)
+    return NetworkRates(
+        collectives=CollectiveParameters(
+            efficiency=(values.shared("network.inner"), values.shared("network.outer")),
+            step_s=values.shared("network.step_s"),
+        ),
+        jitter=values.shared("network.jitter"),
+        tp_exposed=values.by_family("tp.exposed"),
+        dp_floor=values.by_family("dp.floor"),
+        dp_traffic=values.by_family("dp.traffic"),
+        dp_window=values.shared("dp.window") * overlaps,
+        fsdp_floor=values.by_family("fsdp.floor"),
+        ep_exposed=values.by_family("ep.exposed") * values.by_software("ep.software"),
+        cp_exposed=values.shared("cp.exposed"),
+        pp_exposed=values.shared("pp.exposed"),
+        handover_s=values.by_family("pp.handover_s"),
+        bubble=values.shared("pp.bubble"),
+        gradient_bytes=values.of_software(lambda s: s.gradient_bytes),
+    )
