@@ -1,7 +1,7 @@
 """What one real training job measured on this machine."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from dcsim.records.operators import OperatorCall
@@ -13,7 +13,8 @@ class RealRun:
 
     `step_s`, `losses` and `epochs` have one entry for each training step in order: wall
     time, mean loss of the batch, epoch from 0. `metrics` holds the final figures
-    (`test_accuracy`, `validation_loss`, ...), `operators` the NumPy calls of one step with
+    (`test_accuracy`, `validation_loss`, ...), `evaluations` one entry for each epoch (`step`,
+    `epoch` and figures on the validation data), `operators` the NumPy calls of one step with
     `batch_size` samples. `startup_s` is from starting the process until it could work,
     `load_s` reading and splitting the data, `checkpoint_s` writing one checkpoint of
     `checkpoint_bytes`, `evaluation_s` everything outside steps after loading. `stopped` is
@@ -47,7 +48,8 @@ class RealRun:
     source_hash: str
     measured_at: str
     cached: bool = False
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    evaluations: tuple[Mapping[str, float], ...] = ()
 
     @property
     def total_s(self) -> float:
@@ -66,7 +68,7 @@ class RealRun:
     def from_json(cls, document: Mapping[str, Any]) -> "RealRun":
         """The inverse of `to_json`; raises TypeError or KeyError on another form."""
         values = {item.name: document[item.name] for item in fields(cls)}
-        for name in ("step_s", "losses", "epochs", "notes"):
+        for name in ("step_s", "losses", "epochs", "notes", "evaluations"):
             values[name] = tuple(values[name])
         values["operators"] = tuple(OperatorCall.from_json(op) for op in values["operators"])
         return cls(**values)
