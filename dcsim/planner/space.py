@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from dcsim.catalogue import LOCAL
 from dcsim.catalogue.records import NodeType
 from dcsim.economics import Rates, rates
 from dcsim.planner.reasons import over_limit
@@ -33,17 +34,25 @@ class ClusterOption:
     rates: Rates
     violations: tuple[str, ...]
 
+    @property
+    def accelerators(self) -> int:
+        """Accelerators of the whole cluster."""
+        return sum(group.count * group.node.accelerators for group in self.groups)
+
+    @property
+    def price_key(self) -> str:
+        """Clusters of the same node types are equally wrong about their price."""
+        return "+".join(g.node.name for g in self.groups if g.node.name != LOCAL)
+
     def group_of(self, work: TrainingWork) -> NodeGroup:
-        """The nodes on which `work` runs: the group it names, else the first."""
-        if work.group is None:
-            return self.groups[0]
+        """The nodes on which `work` runs: the group it names, else the first with chips."""
         for group in self.groups:
-            if group.name == work.group:
+            if group.name == work.group or (work.group is None and group.node.accelerators):
                 return group
         names = ", ".join(group.name for group in self.groups)
         raise InputError(
             Fault(
-                f"there are no nodes named {work.group!r}; the cluster has {names}",
+                f"there are no nodes {work.group or 'with accelerators'}; the cluster has {names}",
                 field=f"workload.{work.name}.group",
             )
         )
@@ -56,11 +65,16 @@ def cluster_options(scenario: Scenario) -> tuple[ClusterOption, ...]:
 
 
 def cluster_option(scenario: Scenario, groups: Sequence[NodeGroup]) -> ClusterOption:
-    """The cluster of `groups` at the scenario's site, under its terms."""
+    """The cluster of `groups` at the scenario's site, under its terms.
+
+    This machine, on which real jobs run, is there already: it neither costs nor counts.
+    """
+    cluster = scenario.cluster
+    bought = [group for group in groups if group.node.name != LOCAL]
     return ClusterOption(
         groups=tuple(groups),
-        rates=rates(groups, scenario.cluster.storage, scenario.site, scenario.money),
-        violations=site_violations(groups, scenario.cluster, scenario.site),
+        rates=rates(bought, cluster.storage, scenario.site, scenario.money),
+        violations=site_violations(bought, cluster, scenario.site),
     )
 
 
@@ -118,11 +132,21 @@ def accelerators_for(work: TrainingWork, group: NodeGroup, spares: int) -> int:
 
 
 def layouts_for(
-    work: TrainingWork, group: NodeGroup, accelerators: int, scenario: Scenario
+    work: TrainingWork,
+    group: NodeGroup,
+    accelerators: int,
+    scenario: Scenario,
+    pinned_only: bool = False,
 ) -> Layouts:
-    """Every layout of `work` that the plan allows on `accelerators` of `group`."""
+    """Every layout of `work` that the plan allows on `accelerators` of `group`.
+
+    With `pinned_only` the plan has no say: only what the job itself pins restricts.
+    """
     plan = scenario.plan
-    pins = plan.parallelism if isinstance(plan.parallelism, tuple) else (FixedLayout(),)
+    given = plan.parallelism if isinstance(plan.parallelism, tuple) else ()
+    pins = (FixedLayout(),) if pinned_only or not given else given
+    micro_batches = MICRO_BATCHES if pinned_only else plan.micro_batches or MICRO_BATCHES
+    recomputes = RECOMPUTES if pinned_only else plan.recomputes or RECOMPUTES
     parts = [
         enumerate_layouts(
             work.model,
@@ -130,11 +154,11 @@ def layouts_for(
             group.node.fast_domain,
             work.global_batch,
             fixed=_merged(work.layout, pin),
-            micro_batches=plan.micro_batches or MICRO_BATCHES,
-            recomputes=plan.recomputes or RECOMPUTES,
+            micro_batches=micro_batches,
+            recomputes=recomputes,
             seq_len=work.seq_len,
         )
-        for pin in pins or (FixedLayout(),)
+        for pin in pins
     ]
     return Layouts.concatenate(parts)
 

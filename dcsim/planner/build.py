@@ -1,0 +1,208 @@
+"""From a candidate to what the simulation is given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcsim.catalogue import LOCAL
+from dcsim.catalogue.records import FailureRates
+from dcsim.planner.screen import Step
+from dcsim.planner.space import ClusterOption
+from dcsim.records.real_run import RealRun
+from dcsim.scenario.resolved import Cluster, NodeGroup, RealWork, Scenario, Storage
+from dcsim.simulation import storage_routes
+from dcsim.simulation.estimates import job_mtbf_s, storage_rates
+from dcsim.simulation.goodput import best_interval
+from dcsim.simulation.spec import (
+    FailureClass,
+    PoolSpec,
+    RealJobSpec,
+    SimulationSpec,
+    StorageRoutes,
+    StorageSpec,
+    TrainingJobSpec,
+)
+from dcsim.topology import build_fabric
+
+#: Bytes of a checkpoint for each parameter: 16-bit weights, 32-bit master weights and two
+#: moments less what frameworks leave out. Published: 105 GB for 8B, 912 GB for 70B and
+#: 5.29 TB for 405B (MLPerf Storage v2.0 checkpoint sizes), 13.0-13.1 bytes each.
+CHECKPOINT_BYTES_PER_PARAMETER = 13.06
+
+#: Classes of failure that leave the node healthy.
+KEEPS_NODE = frozenset({"software"})
+PLANNED = frozenset({"maintenance"})
+SILENT = frozenset({"silent_corruption"})
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How a job saves and recovers: seconds of one blocking write, of reading it back,
+    the mean time between its failures (inf: none) and the interval between saves."""
+
+    write_s: float
+    restore_s: float
+    mtbf_s: float
+    interval_s: float | None
+
+
+def checkpoint_bytes(step: Step) -> float:
+    """Size of one checkpoint of the job."""
+    return step.parameters * CHECKPOINT_BYTES_PER_PARAMETER
+
+
+def storage_spec(cluster: Cluster) -> StorageSpec:
+    """The scenario's storage as the simulation sees it."""
+    storage = cluster.storage
+    return StorageSpec(
+        servers=storage.servers,
+        read_bytes_per_s=storage.system.server_read_bytes_per_s,
+        write_bytes_per_s=storage.system.server_write_bytes_per_s,
+        write_overhead=write_overhead(storage),
+        latency_s=storage.system.latency_s,
+    )
+
+
+def write_overhead(storage: Storage) -> float:
+    """Bytes written for each byte of data: (k + m) / k."""
+    return (storage.data_parts + storage.parity_parts) / storage.data_parts
+
+
+def recovery(step: Step, scenario: Scenario) -> Recovery:
+    """Write, restore and interval of `step`'s job, alone on the storage.
+
+    The interval is the scenario's, else the one that minimises the expected run time;
+    None (save at the end only) where nothing fails.
+    """
+    size = checkpoint_bytes(step)
+    nodes = -(-step.accelerators // step.group.node.accelerators)
+    read, write = storage_rates(
+        storage_spec(scenario.cluster), nodes, node_nic_bytes_per_s(step.group, scenario)
+    )
+    failures = failure_classes(scenario.policies.failures)
+    mtbf_s = float(job_mtbf_s(failures, step.accelerators))
+    write_s = size / float(write)
+    interval = scenario.policies.checkpoint.interval_s
+    if interval is None and np.isfinite(mtbf_s):
+        interval = float(best_interval(write_s, mtbf_s))
+    return Recovery(write_s, size / float(read), mtbf_s, interval)
+
+
+def node_nic_bytes_per_s(group: NodeGroup, scenario: Scenario) -> float:
+    """What one node of `group` can send: all its NICs together."""
+    nic = scenario.cluster.network.nic_bytes_per_s or group.node.nic_bytes_per_s
+    return nic * max(group.node.accelerators, 1)
+
+
+def failure_classes(rates: FailureRates | None) -> tuple[FailureClass, ...]:
+    """The named set as classes of the simulation; none without one."""
+    if rates is None:
+        return ()
+    return tuple(
+        FailureClass(
+            name=name,
+            per_accelerator_s=rate,
+            detect_s=rates.detect_s,
+            restart_s=rates.restart_s,
+            repair_s=rates.repair_s,
+            takes_node=name not in KEEPS_NODE,
+            planned=name in PLANNED,
+            silent=name in SILENT,
+        )
+        for name, rate in sorted(rates.per_accelerator_s.items())
+    )
+
+
+def training_job(step: Step, scenario: Scenario) -> TrainingJobSpec:
+    """`step`'s job with its median step time."""
+    work = step.work
+    saved = recovery(step, scenario)
+    size = checkpoint_bytes(step)
+    total = step.iteration.value
+    exposed = sum(step.parts_s[p] for p in ("tp", "dp", "ep", "cp"))
+    rates = scenario.policies.failures
+    return TrainingJobSpec(
+        name=work.name,
+        accelerators=step.accelerators,
+        pool=step.group.name,
+        steps=step.steps,
+        step_s=total,
+        submit_s=work.submit_s,
+        exposed_communication_share=exposed / total,
+        pipeline_bubble_share=step.parts_s["pp_bubble"] / total,
+        data_bytes_per_step=work.bytes_per_token * work.global_batch * work.seq_len,
+        checkpoint_bytes=size,
+        checkpoint_interval_s=saved.interval_s,
+        checkpoint_blocking=scenario.policies.checkpoint.blocking,
+        restore_bytes=size,
+        start_s=rates.restart_s if rates else 0.0,
+        priority=work.priority,
+    )
+
+
+def simulation_spec(
+    option: ClusterOption,
+    steps: Sequence[Step],
+    real: Sequence[tuple[RealWork, RealRun]],
+    scenario: Scenario,
+    routes: StorageRoutes | None,
+) -> SimulationSpec:
+    """The simulation of these jobs on this cluster, with their median step times."""
+    pools = tuple(_pool(group, scenario) for group in option.groups)
+    local = next((pool.name for pool in pools if pool.is_local), "")
+    spares = scenario.policies.spares
+    return SimulationSpec(
+        pools=pools,
+        jobs=tuple(training_job(step, scenario) for step in steps) + _real_jobs(real, local),
+        storage=storage_spec(scenario.cluster),
+        routes=routes,
+        failures=failure_classes(scenario.policies.failures),
+        scheduler=scenario.policies.scheduler,
+        placement=scenario.policies.placement,
+        spares={pool.name: spares for pool in pools if spares and not pool.is_local},
+    )
+
+
+def routes_of(option: ClusterOption, scenario: Scenario) -> StorageRoutes:
+    """What of the cluster's fabric lies between its nodes and the storage."""
+    fabric = build_fabric(
+        scenario.cluster.network,
+        option.groups,
+        scenario.cluster.storage.servers,
+        scenario.cluster.storage.system.server_read_bytes_per_s,
+    )
+    return storage_routes(fabric)
+
+
+def _pool(group: NodeGroup, scenario: Scenario) -> PoolSpec:
+    is_local = group.node.name == LOCAL
+    return PoolSpec(
+        name=group.name,
+        node_type=group.node.name,
+        nodes=group.count,
+        # A real job was measured with the machine to itself, so one runs at a time.
+        accelerators_per_node=1 if is_local else group.node.accelerators,
+        nic_bytes_per_s=node_nic_bytes_per_s(group, scenario),
+        is_local=is_local,
+    )
+
+
+def _real_jobs(real: Sequence[tuple[RealWork, RealRun]], pool: str) -> tuple[RealJobSpec, ...]:
+    return tuple(
+        RealJobSpec(
+            name=work.name,
+            pool=pool,
+            step_s=run.step_s,
+            submit_s=work.submit_s,
+            startup_s=run.startup_s,
+            load_s=run.load_s,
+            evaluation_s=run.evaluation_s,
+            checkpoint_s=run.checkpoint_s,
+            data_bytes=run.data_bytes,
+            checkpoint_bytes=run.checkpoint_bytes,
+            losses=run.losses,
+            priority=work.priority,
+        )
+        for work, run in real
+    )
