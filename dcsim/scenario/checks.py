@@ -6,7 +6,7 @@ from typing import Any
 from dcsim import catalogue
 from dcsim.scenario.faults import Problem
 from dcsim.scenario.redundancy import read_redundancy
-from dcsim.scenario.schema import NodesPart, RealPart, ScenarioFile, TrainingPart
+from dcsim.scenario.schema import NodesPart, ScenarioFile, TrainingPart
 from dcsim.units import QuantityError, number, parse_date, shown
 
 Check = Callable[[ScenarioFile], Iterator[Problem]]
@@ -131,16 +131,16 @@ def training_has_accelerators(file: ScenarioFile) -> Iterator[Problem]:
         if not with_accelerators:
             message = "no node of the cluster has accelerators; add for instance hgx-h100 nodes"
             yield Problem(("workload", index), message)
-        elif work.nodes is not None and work.nodes not in with_accelerators:
-            hint = catalogue.suggest(work.nodes, with_accelerators)
-            message = f'there are no nodes "{work.nodes}" with accelerators; {hint}'
-            yield Problem(("workload", index, "nodes"), message)
+        elif work.group is not None and work.group not in with_accelerators:
+            hint = catalogue.suggest(work.group, with_accelerators)
+            message = f'there are no nodes "{work.group}" with accelerators; {hint}'
+            yield Problem(("workload", index, "group"), message)
 
 
 def accelerators_are_there(file: ScenarioFile) -> Iterator[Problem]:
     """A job cannot ask for more accelerators than the cluster can ever have."""
     for index, work in training(file):
-        groups = [g for g in file.cluster.nodes if work.nodes in (None, g.name)]
+        groups = [g for g in file.cluster.nodes if work.group in (None, g.name)]
         largest = max((_most_accelerators(file, group) for group in groups), default=0)
         if work.accelerators is not None and largest and work.accelerators > largest:
             yield Problem(
@@ -150,14 +150,25 @@ def accelerators_are_there(file: ScenarioFile) -> Iterator[Problem]:
             )
 
 
-def real_jobs_find_this_machine(file: ScenarioFile) -> Iterator[Problem]:
-    """`local` stands for one machine: this one."""
-    for index, group in enumerate(file.cluster.nodes):
-        if group.node == catalogue.LOCAL and group.count != 1:
-            yield Problem(
-                ("cluster", "nodes", index, "count"),
-                f"the node type local is this machine, and there is one of it, not {group.count}",
-            )
+def this_machine_is_one(file: ScenarioFile) -> Iterator[Problem]:
+    """`local` stands for one machine, this one, and cannot be planned."""
+    here = [(i, group) for i, group in enumerate(file.cluster.nodes) if _is_local(group)]
+    for position, (index, group) in enumerate(here):
+        path = ("cluster", "nodes", index)
+        if position or group.count != 1:
+            message = "the node type local is this machine, and there is only one of it"
+            yield Problem((*path, "node" if position else "count"), message)
+    vary = file.plan.vary if file.plan is not None else None
+    if vary is None:
+        return
+    for name, types in vary.node_types.items():
+        if catalogue.LOCAL in types or any(group.name == name for _, group in here):
+            message = "the node type local is this machine and cannot be varied"
+            yield Problem(("plan", "vary", f"cluster.nodes.{name}.node"), message)
+    for name in vary.node_counts:
+        if any(group.name == name for _, group in here):
+            message = "there is one machine of type local, so its count cannot be varied"
+            yield Problem(("plan", "vary", f"cluster.nodes.{name}.count"), message)
 
 
 def model_is_a_transformer(file: ScenarioFile) -> Iterator[Problem]:
@@ -270,11 +281,8 @@ def training(file: ScenarioFile) -> Iterator[tuple[int, TrainingPart]]:
             yield index, work
 
 
-def real(file: ScenarioFile) -> Iterator[tuple[int, RealPart]]:
-    """The real jobs with their positions in the workload."""
-    for index, work in enumerate(file.workload):
-        if isinstance(work, RealPart):
-            yield index, work
+def _is_local(group: NodesPart) -> bool:
+    return group.node == catalogue.LOCAL
 
 
 def _degrees(work: TrainingPart) -> dict[str, int]:
@@ -307,7 +315,7 @@ CHECKS: tuple[Check, ...] = (
     varied_groups_exist,
     training_has_accelerators,
     accelerators_are_there,
-    real_jobs_find_this_machine,
+    this_machine_is_one,
     model_is_a_transformer,
     sequence_fits_the_model,
     batch_is_within_the_tokens,

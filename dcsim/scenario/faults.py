@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from enum import IntEnum
 from typing import Any, Literal, get_args, get_origin
 
@@ -90,10 +89,7 @@ def _native(kind: str, path: Path, item: Mapping[str, Any], root: Any) -> Proble
     """A sentence for one of pydantic's own error types."""
     value = _at(root, path)
     if kind == "missing":
-        parent = _at(root, path[:-1])
-        near = [key for key in parent if _looks_like(str(path[-1]), key)] if parent else []
-        hint = f' (is "{near[0]}" meant?)' if near else ""
-        return Problem(path, f'the key "{path[-1]}" is missing{hint}', Rank.MISSING)
+        return Problem(path, f'the key "{path[-1]}" is missing', Rank.MISSING)
     if kind == "union_tag_not_found":
         return Problem((*path, "kind"), _NO_KIND, Rank.MISSING)
     if kind == "union_tag_invalid":
@@ -118,10 +114,6 @@ def _wrong_kind(kind: Any) -> str:
     if not isinstance(kind, str):
         return f"{shown(kind)} is no kind of workload; there are training and real"
     return f'there is no kind of workload "{kind}"; {catalogue.suggest(kind, _KINDS)}'
-
-
-def _looks_like(wanted: str, written: str) -> bool:
-    return SequenceMatcher(None, wanted, str(written)).ratio() > 0.75
 
 
 def _at(root: Any, path: Path) -> Any:

@@ -44,13 +44,14 @@ from dcsim.scenario.schema import (
 )
 from dcsim.scenario.vary import ALL, Vary
 from dcsim.units import SECONDS_PER_DAY, SECONDS_PER_YEAR, format_quantity, number, parse_date
+from dcsim.workload.software import software
 
 REGION = "us-virginia"
 TOPOLOGY = "fat-tree"
 RADIX = 64
 STORAGE_SYSTEM = "nvme-pfs"
 STORAGE_SERVERS = 16
-SOFTWARE = "megatron-bridge-25.09"
+SOFTWARE_FAMILY = "megatron-bridge"
 FAILURES = "llama3"
 FINALISTS = 6
 SEEDS = 32
@@ -139,23 +140,16 @@ def _site(part: SitePart, gaps: Gaps) -> Site:
 def _cluster(file: ScenarioFile, gaps: Gaps) -> Cluster:
     part: ClusterPart = file.cluster
     groups = [NodeGroup(g.name, catalogue.node(g.node), g.count) for g in part.nodes]
-    runs_here = any(isinstance(work, RealPart) for work in file.workload)
-    if runs_here and not any(group.node.name == catalogue.LOCAL for group in groups):
-        name = _free_name(catalogue.LOCAL, {group.name for group in groups})
-        groups.append(NodeGroup(name, catalogue.node(catalogue.LOCAL), 1))
-        gaps.note(f"cluster.nodes.{name}", "1 × local", "real jobs run on this machine")
+    here = next((group for group in groups if group.node.name == catalogue.LOCAL), None)
+    if here is None and any(isinstance(work, RealPart) for work in file.workload):
+        here = NodeGroup(catalogue.LOCAL, catalogue.node(catalogue.LOCAL), 1)
+        gaps.note("cluster.nodes.local", "1 × local", "real jobs run on this machine")
     return Cluster(
-        groups=tuple(groups),
+        groups=tuple(group for group in groups if group is not here),
+        local=here,
         network=_network(part.network or NetworkPart(), gaps),
         storage=_storage(part.storage or StoragePart(), gaps),
     )
-
-
-def _free_name(wanted: str, taken: set[str]) -> str:
-    name, number_ = wanted, 2
-    while name in taken:
-        name, number_ = f"{wanted}-{number_}", number_ + 1
-    return name
 
 
 def _network(part: NetworkPart, gaps: Gaps) -> Network:
@@ -218,7 +212,10 @@ def _training(part: TrainingPart, gaps: Gaps) -> TrainingWork:
         ),
         layout=_layout(part),
         software=gaps.fill(
-            part.software, f"{where}.software", SOFTWARE, "the newest generation with measurements"
+            part.software,
+            f"{where}.software",
+            software(SOFTWARE_FAMILY).name,
+            "the newest generation with measurements",
         ),
         accelerators=part.accelerators,
         submit_s=_submit(part.submit, where, gaps),
@@ -229,7 +226,7 @@ def _training(part: TrainingPart, gaps: Gaps) -> TrainingWork:
             token_bytes,
             f"token numbers of a vocabulary of {card.vocab:,}",
         ),
-        group=part.nodes,
+        group=part.group,
     )
 
 
@@ -270,7 +267,7 @@ def _policies(part: PoliciesPart, gaps: Gaps) -> Policies:
     rates = gaps.fill(written, "policies.failures.rates", FAILURES, "the largest published run")
     return Policies(
         scheduler=gaps.fill(
-            part.scheduler, "policies.scheduler", "fcfs", "first come, first served"
+            part.scheduler, "policies.scheduler", "fifo", "first come, first served"
         ),
         placement=gaps.fill(
             part.placement, "policies.placement", "best-fit", "keeps whole nodes free"

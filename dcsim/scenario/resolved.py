@@ -68,11 +68,16 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Nodes, fabric and storage."""
+    """Nodes, fabric and storage.
+
+    `local` is this machine, present when the workload holds real jobs; it is no part of
+    `groups`, because it is neither bought nor rented and has no accelerators.
+    """
 
     groups: tuple[NodeGroup, ...]
     network: Network
     storage: Storage
+    local: NodeGroup | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dcsim import catalogue
 from dcsim.scenario.targets import Target, read_target
-from dcsim.scenario.values import Flag, Known, Name, Quantity, Text, Whole, named
+from dcsim.scenario.values import Flag, Known, Name, Quantity, Text, Whole, listed, named
 from dcsim.scenario.vary import Vary, VaryReader
+from dcsim.workload.software import generations, software
 
 _LATER = "is not part of this version of dcsim; leave it out"
 
-NodeName = Annotated[str, Known("node type", "nodes", catalogue.node)]
-ModelName = Annotated[str, Known("model", "models", catalogue.model)]
-StorageName = Annotated[str, Known("storage system", "storage", catalogue.storage_system)]
-Region = Annotated[str, Known("region", "sites", catalogue.site, key="region")]
+NodeName = Annotated[str, Known("node type", listed("nodes"), catalogue.node)]
+ModelName = Annotated[str, Known("model", listed("models"), catalogue.model)]
+StorageName = Annotated[str, Known("storage system", listed("storage"), catalogue.storage_system)]
+Region = Annotated[str, Known("region", listed("sites"), catalogue.site, key="region")]
+SoftwareName = Annotated[str, Known("training software", generations, software)]
 Rates = Annotated[
-    str, Known("set of failure rates", "failures", catalogue.failure_rates, extra=("none",))
+    str, Known("set of failure rates", listed("failures"), catalogue.failure_rates, extra=("none",))
 ]
 Duration = Annotated[float, Quantity("time", most=3.2e10)]
 PositiveDuration = Annotated[float, Quantity("time", positive=True, most=3.2e10)]
@@ -110,9 +112,9 @@ class TrainingPart(Part):
     parallelism: LayoutPart | None = None
     micro_batch: Degree | None = None
     recompute: Annotated[str, named("recompute")] | None = None
-    software: Annotated[str, named("software")] | None = None
+    software: SoftwareName | None = None
     accelerators: Count | None = None
-    nodes: Annotated[str, Name()] | None = None
+    group: Annotated[str, Name()] | None = None
     submit: Duration | None = None
     priority: Annotated[int, Whole(0, 1000)] | None = None
     bytes_per_token: Annotated[float, Quantity("count", positive=True, most=1e9)] | None = None

@@ -5,7 +5,7 @@ Each reads one value, raises ValueError with one sentence, and knows its JSON Sc
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,7 +169,7 @@ class Known(Reader):
     """A name from the catalogue, under any of its aliases; read as the catalogue's own."""
 
     kind: str
-    table: str
+    known: Callable[[], Iterable[str]]
     find: Callable[[str], Any]
     key: str = "name"
     extra: tuple[str, ...] = ()
@@ -189,13 +189,18 @@ class Known(Reader):
 
     def json_schema(self) -> dict[str, Any]:
         """Text, with the catalogue's names as examples."""
-        known = [*self.extra, *catalogue.names(self.table)]
+        known = [*self.extra, *self.known()]
         return {"type": "string", "description": f"name of a {self.kind}", "examples": known}
+
+
+def listed(kind: str) -> Callable[[], Iterable[str]]:
+    """The catalogue's names of `kind`, asked for when needed."""
+    return lambda: catalogue.names(kind)
 
 
 def named(kind: str) -> Known:
     """A name among those implemented in code, such as a scheduler."""
-    return Known(kind, kind, lambda name: catalogue.named(kind, name))
+    return Known(kind, listed(kind), lambda name: catalogue.named(kind, name))
 
 
 def one_of(value: Any, choices: Mapping[str, Any]) -> str:
