@@ -9,14 +9,6 @@ from typing import Any
 from dcsim.records import Source
 from dcsim.units import parse
 
-#: How the published tables spell provenance, as the `status` of a Source.
-_STATUS = {
-    "sourced": "sourced",
-    "mixed": "mixed",
-    "from-memory": "from-memory",
-    "assumption": "assumption",
-}
-
 
 @cache
 def read_csv(name: str) -> tuple[Mapping[str, str], ...]:
@@ -35,14 +27,15 @@ def read_yaml(name: str) -> Any:
 
 
 def status_of(provenance: str) -> str:
-    """The `status` of a Source for a `provenance` column.
+    """The `status` of a Source for the `provenance` column of a published table.
 
-    Pages, repositories and papers were read: `sourced`. What says `from-memory` anywhere
-    keeps saying so.
+    Pages, repositories and papers were read and count as `sourced`; what says anywhere
+    that it is from memory or assumed keeps saying so.
     """
-    if provenance.startswith("from-memory"):
-        return "from-memory"
-    return _STATUS.get(provenance, "sourced")
+    for status in ("from-memory", "assumption"):
+        if status in provenance:
+            return status
+    return "mixed" if provenance == "mixed" else "sourced"
 
 
 def source_of(entry: Mapping[str, Any]) -> Source:
