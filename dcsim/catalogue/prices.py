@@ -93,6 +93,12 @@ def _is_figure(text: str) -> bool:
     return True
 
 
+def _note(row: Mapping[str, str]) -> str:
+    """The table's own remark, and a warning where it calls the source weak."""
+    weak = "a weak source" if "weak" in row["provenance"] else ""
+    return "; ".join(part for part in (row["note"], weak) if part)
+
+
 def _price(row: Mapping[str, str]) -> Price:
     return Price(
         item=row["item"],
@@ -103,6 +109,6 @@ def _price(row: Mapping[str, str]) -> Price:
         kind=row["kind"],
         accelerators=int(row["gpus"] or 0),
         usd_per_accelerator_hour=float(row["usd_per_gpu_hour"] or 0.0),
-        source=Source(row["source"], status_of(row["provenance"]), row["date"], note=row["note"]),
+        source=Source(row["source"], status_of(row["provenance"]), row["date"], note=_note(row)),
         accelerator=row["accelerator"],
     )
