@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
+import secrets
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,22 +18,20 @@ from dcsim.training.base import Array
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace `path` by `content` in one move: readers see the old or the new file, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with partial.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        partial.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> int:
     """Write named arrays to an `.npz` atomically; returns its size in bytes."""
-    import io
-
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())
@@ -40,8 +40,6 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> int:
 
 def read_arrays(path: Path) -> dict[str, Array]:
     """The arrays of an `.npz`; raises InputError when it is absent or damaged."""
-    import zipfile
-
     if not path.is_file():
         raise InputError(Fault(f"there is no checkpoint {path} to resume from"))
     try:

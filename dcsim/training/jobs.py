@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from dcsim.training.loop import Schedule
 from dcsim.training.model import Model
 from dcsim.training.models import DTYPES, build_mlp, build_transformer
 from dcsim.training.optimisers import OPTIMISERS
+
+_ONLY_TRANSFORMER = ("context", "width", "heads", "depth")
+_ONLY_MLP = ("activation", "table")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,11 @@ class Job:
     table: str = ""
 
     def parameters(self) -> dict[str, Any]:
-        """Every field that can be overridden, by name."""
-        return {name: value for name, value in asdict(self).items() if name in PARAMETERS}
+        """Every field that can be overridden and has an effect on this job, by name."""
+        other = _ONLY_MLP if self.network == "transformer" else _ONLY_TRANSFORMER
+        fixed = ("hidden", "table") if self.data == "golden" else ()
+        unused = {"name", "about", "data", "network", *other, *fixed}
+        return {name: value for name, value in asdict(self).items() if name not in unused}
 
     def schedule(self) -> Schedule:
         """The part of the job that the loop needs."""
@@ -122,10 +128,6 @@ JOBS: dict[str, Job] = {
     )
 }
 
-PARAMETERS: tuple[str, ...] = tuple(
-    field.name for field in fields(Job) if field.name not in ("name", "about", "data", "network")
-)
-
 _CHOICES: dict[str, tuple[str, ...]] = {
     "activation": tuple(ACTIVATIONS),
     "optimiser": tuple(OPTIMISERS),
@@ -186,7 +188,7 @@ def _checked(base: Job, overrides: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             faults.append(Fault(str(error), field=f"{base.name}.{name}"))
     changed = {**base.parameters(), **values}
-    if base.network == "transformer" and changed["width"] % changed["heads"]:
+    if "width" in changed and changed["width"] % changed["heads"]:
         faults.append(
             Fault(
                 f"width {changed['width']} is not a multiple of {changed['heads']} heads",
@@ -200,8 +202,9 @@ def _checked(base: Job, overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(base: Job, name: str, value: Any) -> Any:
     """One override in its field's type; raises ValueError with the sentence for the user."""
-    if name not in PARAMETERS:
-        raise ValueError(f"a job has no such parameter{_hint(name, PARAMETERS)}")
+    known = tuple(base.parameters())
+    if name not in known:
+        raise ValueError(f"this job has no such parameter{_hint(name, known)}")
     if name == "hidden":
         return "-".join(str(size) for size in hidden_sizes(str(value)))
     kind = type(getattr(base, name))
@@ -269,7 +272,7 @@ def build_model(job: Job, data: Dataset) -> Model:
         loss="binary" if data.task == "binary" else "categorical",
         **common,
     )
-    if job.data == "golden" and sizes == (4,):
+    if job.data == "golden":
         set_golden_weights(model)
     return model
 

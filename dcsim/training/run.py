@@ -21,6 +21,9 @@ from dcsim.training.metrics import bigram_loss, unigram_loss
 from dcsim.training.model import Model
 from dcsim.training.tracing import trace_batch
 
+#: Checkpoints are written at the ends of epochs, but not more often than this: writing to a
+#: disk after every step of a tiny job would slow its steps down.
+CHECKPOINT_EVERY_S = 2.0
 #: Parameters that may differ between a checkpoint and the run that goes on from it.
 _MAY_CHANGE = frozenset(("epochs", "max_steps", "target_metric", "target"))
 
@@ -49,8 +52,9 @@ def run_job(
 ) -> Outcome:
     """Train `job`; returns its history and its figures on validation and test data.
 
-    With `checkpoint`, the state is written there after every epoch; with `resume` too,
-    training goes on from it and ends as if it had never stopped, bit for bit. Raises
+    With `checkpoint`, the state is written there at the end, and before that at the ends of
+    epochs, every two seconds at most; with `resume` too, training goes on from it and ends
+    as if it had never stopped, bit for bit. Raises
     InputError when the checkpoint is missing, damaged or of another job.
     """
     start = perf_counter()
@@ -60,10 +64,9 @@ def run_job(
     trainer = Trainer(model, data, job.schedule())
     if resume and checkpoint is not None:
         restore(trainer, job, checkpoint)
-    saved = _Saver(trainer, job, checkpoint)
-    stopped = trainer.run(on_progress, saved.save if checkpoint is not None else None)
-    if checkpoint is not None:
-        saved.save()
+    saver = _Saver(trainer, job, checkpoint)
+    stopped = trainer.run(on_progress, saver.save_if_due)
+    saver.save()
     figures = trainer.final_figures() | baselines(data)
     return Outcome(
         job,
@@ -73,8 +76,8 @@ def run_job(
         figures,
         stopped,
         load_s,
-        saved.seconds,
-        saved.size,
+        saver.seconds,
+        saver.size,
     )
 
 
@@ -84,15 +87,22 @@ class _Saver:
     def __init__(self, trainer: Trainer, job: Job, path: Path | None) -> None:
         self.trainer, self.job, self.path = trainer, job, path
         self.seconds, self.size = 0.0, 0
+        self._latest = perf_counter()
+
+    def save_if_due(self) -> None:
+        """Write the state unless that was done a moment ago."""
+        if perf_counter() - self._latest >= CHECKPOINT_EVERY_S:
+            self.save()
 
     def save(self) -> None:
-        """Write the trainer's state, replacing the one before."""
+        """Write the trainer's state, replacing the one before; nothing without a path."""
         if self.path is None:
             return
         start = perf_counter()
         state: dict[str, Array] = {"job": np.array(_identity(self.job)), **self.trainer.state()}
         self.size = write_arrays(self.path, state)
-        self.seconds = perf_counter() - start
+        self._latest = perf_counter()
+        self.seconds = self._latest - start
 
 
 def restore(trainer: Trainer, job: Job, path: Path) -> None:

@@ -1,0 +1,230 @@
+"""The work behind `dcsim train`: choosing the job, showing progress, telling the result."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any, Protocol
+
+from dcsim._version import __version__
+from dcsim.execution.history import summary, write_history
+from dcsim.execution.measure import measure_job
+from dcsim.records import Fault, InputError, RealRun
+from dcsim.training.jobs import JOBS, Job
+from dcsim.training.jobs import job as ready_job
+from dcsim.training.loop import Progress
+
+WIDTH = 80
+_CLASSIFIER = "medical-classifier"
+
+
+def show_jobs(as_json: bool) -> None:
+    """Print the ready jobs, one a line, or as JSON with all their parameters."""
+    if as_json:
+        print(json.dumps({job.name: {"about": job.about, **job.parameters()} for job in _jobs()}))
+        return
+    for job in _jobs():
+        print(f" {job.name:<20}{job.about}" if len(job.about) < 60 else _folded(job))
+
+
+def _jobs() -> list[Job]:
+    return list(JOBS.values())
+
+
+def _folded(job: Job) -> str:
+    lines = textwrap.wrap(job.about, WIDTH - 21)
+    return f" {job.name:<20}" + ("\n" + " " * 21).join(lines)
+
+
+def chosen_job(name: str | None, data: Path | None) -> str:
+    """The job asked for; with a table and no name, the classifier."""
+    if name is None and data is None:
+        raise InputError(f"name a job to train: {', '.join(JOBS)}")
+    return name or _CLASSIFIER
+
+
+def parameters(assignments: list[str], **options: Any) -> dict[str, Any]:
+    """The job's parameters from `--set NAME=VALUE` and the options that were given."""
+    values: dict[str, Any] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f'--set "{text}" has no "="; write --set NAME=VALUE')
+        values[name.strip().replace("-", "_")] = _scalar(value.strip())
+    values |= {name: value for name, value in options.items() if value is not None}
+    if "data" in values:
+        values["table"] = str(values.pop("data").absolute())
+    return values
+
+
+def _scalar(text: str) -> float | int | str:
+    """A whole number, a number, or else the text itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def run(name: str, settings: dict[str, Any], out: Path | None, resume: bool, as_json: bool) -> None:
+    """Train, write the history and print the result."""
+    job = ready_job(name, **settings)
+    directory = out or Path("reports") / f"train-{name}"
+    if directory.exists() and not directory.is_dir():
+        raise InputError(Fault("is a file; --out takes a directory", str(directory)))
+    checkpoint = directory / "checkpoint.npz"
+    with _reporter(job.name) as report:
+        result = measure_job(job, checkpoint=checkpoint, resume=resume, on_progress=report.progress)
+    write_history(result, directory)
+    if result.stopped == "diverged":
+        raise InputError(
+            f"training diverged at step {len(result.losses)}: the loss is not finite; "
+            f"try a lower rate than {job.rate:g}"
+        )
+    if as_json:
+        print(json.dumps(summary(result) | {"directory": str(directory)}))
+    else:
+        print("\n".join(_told(result, job, directory, settings)))
+
+
+def _told(run: RealRun, job: Job, directory: Path, settings: dict[str, Any]) -> list[str]:
+    """The result in lines of at most 80 columns, the answer first."""
+    facts = summary(run)
+    step, total = facts["step_s"], sum(run.step_s)
+    lines = [
+        f" {job.about}",
+        "",
+        f" {'Data':<15} {_wrapped(run.data_source, 17)}",
+        f" {'':<15} {run.training_samples:,} samples for training, {run.batch_size} a batch",
+        f" {'Network':<15} {run.parameter_count:,} parameters, {job.dtype}, {job.optimiser}",
+        f" {'Training':<15} {facts['steps']:,} steps in {_epochs(facts['epochs'])}, "
+        f"{'reached its target' if run.stopped == 'target' else 'to the limit set'}",
+        f" {'':<15} {_time(step['median'])} a step (90 %: {_time(step['p5'])} to "
+        f"{_time(step['p95'])}), {_time(total)} in all",
+        f" {'Loss':<15} {run.losses[0]:.4g} to {run.losses[-1]:.4g}, {run.loss_name}",
+        "",
+        f" {'':<20} {'validation':>12} {'test':>12}",
+    ]
+    for key in run.metrics:
+        kind, _, figure = key.partition("_")
+        if kind == "validation":
+            values = run.metrics[key], run.metrics[f"test_{figure}"]
+            label = figure.replace("_", " ")
+            lines.append(f" {label:<20} {values[0]:>12.4g} {values[1]:>12.4g}")
+        elif f"validation_{figure}" not in run.metrics:
+            lines.append(f" {_BASELINES[figure]:<33} {run.metrics[key]:>12.4g}")
+    words = ["dcsim", "train", run.job]
+    options = {"table": "--data", "epochs": "--epochs", "seed": "--seed"}
+    for name, value in settings.items():
+        words += [options[name], str(value)] if name in options else ["--set", f"{name}={value}"]
+    return [
+        f" {run.job:<58} {f'seed {job.seed}, dcsim {__version__}':>20}",
+        *lines,
+        "",
+        f" {'History':<15} {directory}",
+        f" {'Again':<15} {shlex.join(words)}",
+    ]
+
+
+_BASELINES = {
+    "majority_accuracy": "accuracy of the commonest class",
+    "unigram_loss": "loss from letter frequencies",
+    "bigram_loss": "loss from the letter before",
+}
+
+
+def _wrapped(text: str, indent: int) -> str:
+    return ("\n" + " " * indent).join(textwrap.wrap(text, WIDTH - indent))
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' if count > 1 else ''}"
+
+
+def _time(seconds: float) -> str:
+    """Three significant digits in the unit that suits."""
+    for scale, unit in ((1.0, "s"), (1e-3, "ms")):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} µs"
+
+
+class Reporter(Protocol):
+    """Shows how a training run goes, on standard error."""
+
+    def __enter__(self) -> Reporter:
+        """Begin to show."""
+
+    def __exit__(self, *problem: object) -> None:
+        """Stop showing."""
+
+    def progress(self, now: Progress) -> None:
+        """Show where the run stands."""
+
+
+def _reporter(name: str) -> Reporter:
+    """A live bar on a terminal, one line for each tenth of the run elsewhere."""
+    return _Live(name) if sys.stderr.isatty() else _Plain(name)
+
+
+def _standing(now: Progress) -> str:
+    text = f"epoch {now.epoch + 1}/{now.epochs}   loss {now.loss:.4f}"
+    if "accuracy" in now.figures:
+        text += f"   validation accuracy {now.figures['accuracy']:.3f}"
+    return text
+
+
+class _Plain:
+    """Lines."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._tenths = name, 0
+
+    def __enter__(self) -> _Plain:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        pass
+
+    def progress(self, now: Progress) -> None:
+        """Print a line when another tenth of the steps is done."""
+        tenths = 10 * now.step // now.steps
+        if tenths > self._tenths:
+            self._tenths = tenths
+            print(f" training  {self._name}  {10 * tenths:3d} %  {_standing(now)}", file=sys.stderr)
+
+
+class _Live:
+    """A bar."""
+
+    def __init__(self, name: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self._bar = Bar(
+            TextColumn(" training  {task.description}", markup=False),
+            BarColumn(bar_width=16),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True, highlight=False),
+            transient=True,
+        )
+        self._task = self._bar.add_task(name, total=None)
+
+    def __enter__(self) -> _Live:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._bar.stop()
+
+    def progress(self, now: Progress) -> None:
+        """Move the bar."""
+        self._bar.update(
+            self._task, completed=now.step, total=now.steps, description=_standing(now)
+        )

@@ -1,0 +1,37 @@
+"""`dcsim train`: one real NumPy training job by itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    job: Annotated[str | None, typer.Argument(help="A ready job; see --list.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Starting weights and order of batches.")] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other parameter of the job."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Train a classifier on this .npy or .csv: last column the label."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for the history [reports/train-JOB].")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in that directory.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the ready jobs and stop.")] = False,
+) -> None:
+    """Train one real NumPy job in a process of its own and write its history."""
+    from dcsim.cli import _train
+
+    if listed:
+        _train.show_jobs(as_json)
+        return
+    settings = _train.parameters(parameter or [], epochs=epochs, seed=seed, data=data)
+    _train.run(_train.chosen_job(job, data), settings, out, resume, as_json)
