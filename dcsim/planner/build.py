@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dcsim.catalogue import LOCAL
 from dcsim.catalogue.records import FailureRates
 from dcsim.planner.screen import Step
 from dcsim.planner.space import ClusterOption
@@ -92,7 +91,7 @@ def recovery(step: Step, scenario: Scenario) -> Recovery:
 def node_nic_bytes_per_s(group: NodeGroup, scenario: Scenario) -> float:
     """What one node of `group` can send: all its NICs together."""
     nic = scenario.cluster.network.nic_bytes_per_s or group.node.nic_bytes_per_s
-    return nic * max(group.node.accelerators, 1)
+    return nic * group.node.accelerators
 
 
 def failure_classes(rates: FailureRates | None) -> tuple[FailureClass, ...]:
@@ -150,17 +149,18 @@ def simulation_spec(
 ) -> SimulationSpec:
     """The simulation of these jobs on this cluster, with their median step times."""
     pools = tuple(_pool(group, scenario) for group in option.groups)
-    local = next((pool.name for pool in pools if pool.is_local), "")
+    local = scenario.cluster.local
     spares = scenario.policies.spares
     return SimulationSpec(
-        pools=pools,
-        jobs=tuple(training_job(step, scenario) for step in steps) + _real_jobs(real, local),
+        pools=pools if local is None else (*pools, _local_pool(local)),
+        jobs=tuple(training_job(step, scenario) for step in steps)
+        + (_real_jobs(real, local.name) if local else ()),
         storage=storage_spec(scenario.cluster),
         routes=routes,
         failures=failure_classes(scenario.policies.failures),
         scheduler=scenario.policies.scheduler,
         placement=scenario.policies.placement,
-        spares={pool.name: spares for pool in pools if spares and not pool.is_local},
+        spares={pool.name: spares for pool in pools if spares},
     )
 
 
@@ -176,15 +176,24 @@ def routes_of(option: ClusterOption, scenario: Scenario) -> StorageRoutes:
 
 
 def _pool(group: NodeGroup, scenario: Scenario) -> PoolSpec:
-    is_local = group.node.name == LOCAL
+    return PoolSpec(
+        name=group.name,
+        node_type=group.node.name,
+        nodes=group.count,
+        accelerators_per_node=group.node.accelerators,
+        nic_bytes_per_s=node_nic_bytes_per_s(group, scenario),
+    )
+
+
+def _local_pool(group: NodeGroup) -> PoolSpec:
     return PoolSpec(
         name=group.name,
         node_type=group.node.name,
         nodes=group.count,
         # A real job was measured with the machine to itself, so one runs at a time.
-        accelerators_per_node=1 if is_local else group.node.accelerators,
-        nic_bytes_per_s=node_nic_bytes_per_s(group, scenario),
-        is_local=is_local,
+        accelerators_per_node=1,
+        nic_bytes_per_s=group.node.nic_bytes_per_s,
+        is_local=True,
     )
 
 

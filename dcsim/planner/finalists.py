@@ -13,7 +13,7 @@ from dcsim.planner.sampling import Scores
 from dcsim.planner.screen import Step
 from dcsim.planner.space import ClusterOption
 from dcsim.records import LEDGER_CLASSES
-from dcsim.simulation import SimulationRecord, SimulationSpec, simulate
+from dcsim.simulation import SimulationRecord, SimulationSpec, TrainingJobSpec, simulate
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +38,8 @@ def run_spec(
         for step in steps
     }
     jobs = tuple(
-        replace(job, step_s=drawn[job.name]) if job.name in drawn else job for job in spec.jobs
+        replace(job, step_s=drawn[job.name]) if isinstance(job, TrainingJobSpec) else job
+        for job in spec.jobs
     )
     return replace(spec, jobs=jobs)
 

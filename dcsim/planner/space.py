@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from dcsim.catalogue import LOCAL
 from dcsim.catalogue.records import NodeType
 from dcsim.economics import Rates, rates
 from dcsim.planner.reasons import over_limit
@@ -42,7 +41,7 @@ class ClusterOption:
     @property
     def price_key(self) -> str:
         """Clusters of the same node types are equally wrong about their price."""
-        return "+".join(g.node.name for g in self.groups if g.node.name != LOCAL)
+        return "+".join(group.node.name for group in self.groups)
 
     def group_of(self, work: TrainingWork) -> NodeGroup:
         """The nodes on which `work` runs: the group it names, else the first with chips."""
@@ -65,16 +64,12 @@ def cluster_options(scenario: Scenario) -> tuple[ClusterOption, ...]:
 
 
 def cluster_option(scenario: Scenario, groups: Sequence[NodeGroup]) -> ClusterOption:
-    """The cluster of `groups` at the scenario's site, under its terms.
-
-    This machine, on which real jobs run, is there already: it neither costs nor counts.
-    """
+    """The cluster of `groups` at the scenario's site, under its terms."""
     cluster = scenario.cluster
-    bought = [group for group in groups if group.node.name != LOCAL]
     return ClusterOption(
         groups=tuple(groups),
-        rates=rates(bought, cluster.storage, scenario.site, scenario.money),
-        violations=site_violations(bought, cluster, scenario.site),
+        rates=rates(groups, cluster.storage, scenario.site, scenario.money),
+        violations=site_violations(groups, cluster, scenario.site),
     )
 
 
