@@ -254,6 +254,7 @@ def _real(part: RealPart, gaps: Gaps) -> RealWork:
         submit_s=_submit(part.submit, where, gaps),
         priority=gaps.fill(part.priority, f"{where}.priority", 0, "all jobs are equal"),
         repeats=gaps.fill(part.repeats, f"{where}.repeats", 1, "one run of the job"),
+        parameters=part.parameters.model_dump(exclude_none=True) if part.parameters else {},
     )
 
 

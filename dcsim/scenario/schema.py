@@ -122,6 +122,16 @@ class TrainingPart(Part):
     later: ClassVar[Mapping[str, str]] = {"growth": _LATER, "deadline": _LATER}
 
 
+class RealParametersPart(Part):
+    """What of a real job can be changed; left out, as the job is defined."""
+
+    epochs: Annotated[int, Whole(1, 100_000)] | None = None
+    batch_size: Annotated[int, Whole(1, 1_000_000)] | None = None
+    max_steps: Annotated[int, Whole(1, 10**9)] | None = None
+    rate: Annotated[float, Quantity("count", positive=True, most=1e3)] | None = None
+    seed: Annotated[int, Whole(0, 2**32 - 1)] | None = None
+
+
 class RealPart(Part):
     """Run a real NumPy job on this machine, beside what is simulated."""
 
@@ -131,6 +141,7 @@ class RealPart(Part):
     submit: Duration | None = None
     priority: Annotated[int, Whole(0, 1000)] | None = None
     repeats: Annotated[int, Whole(1, 1000)] | None = None
+    parameters: RealParametersPart | None = None
 
 
 class CheckpointPart(Part):
