@@ -66,8 +66,7 @@ def dense_products_s(table: TrainingTable, shapes: Shapes, device: DeviceRates) 
     rate = (device.product_flops, device.product_knee)
     out: Floats = np.zeros(1)
     for _, k, n, split_k, split_n in attention_products(table):
-        rows = np.asarray(k / np.where(split_k, tp, 1.0))
-        columns = np.asarray(n / np.where(split_n, tp, 1.0))
+        rows, columns = (k / tp if split_k else k), (n / tp if split_n else n)
         out = out + _product_s(m, columns, rows, *rate)
     h = table.hidden.astype(float)
     up = table.mlp_matrices - 1.0
@@ -78,7 +77,8 @@ def dense_products_s(table: TrainingTable, shapes: Shapes, device: DeviceRates) 
     out = out + scale * mlp
     if not np.any(table.shared_experts):
         return out
-    shared = np.maximum(table.shared_experts * table.moe_ffn_hidden / tp, 1.0)
+    wide = np.asarray(table.shared_experts * table.moe_ffn_hidden, dtype=float)
+    shared = np.maximum(wide / tp, 1.0)
     used = (table.shared_experts > 0) * shapes.moe_share
     both = _product_s(m, up * shared, h, *rate) + _product_s(m, h, shared, *rate)
     return out + used * both

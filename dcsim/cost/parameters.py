@@ -140,10 +140,13 @@ class Values:
 
     def by_bits(self, name: str) -> Floats:
         """`name`.BITS.GENERATION of each row: the width of its matrix products."""
-        out: Floats = np.ones(1)
-        for bits in np.unique(self._bits):
-            out = np.where(self._bits == bits, self.by_generation(f"{name}.{bits}"), out)
-        return out
+        chips = len(self._accelerators)
+        kinds, index = np.unique(self._bits * chips + self._accelerator, return_inverse=True)
+        values = [
+            self.shared(f"{name}.{kind // chips}.{self._generations[kind % chips]}")
+            for kind in kinds.tolist()
+        ]
+        return np.asarray(values)[index]
 
     def where_bits(self, bits: int, name: str, otherwise: float) -> Floats:
         """The shared parameter `name` in rows of `bits` wide products, else `otherwise`."""
@@ -153,10 +156,13 @@ class Values:
 
     def by_kernel(self, name: str, kernel: Callable[[Software], str]) -> Floats:
         """`name`.KERNEL.GENERATION for each row's attention kernel."""
-        table = np.array(
-            [
-                [self.shared(f"{name}.{kernel(s)}.{g}") for g in self._generations]
-                for s in self._software
-            ]
-        )
-        return table[self._software_code, self._accelerator]
+        chips = len(self._accelerators)
+        pairs = self._software_code * chips + self._accelerator
+        kinds, index = np.unique(pairs, return_inverse=True)
+        values = [
+            self.shared(
+                f"{name}.{kernel(self._software[kind // chips])}.{self._generations[kind % chips]}"
+            )
+            for kind in kinds.tolist()
+        ]
+        return np.asarray(values)[index]

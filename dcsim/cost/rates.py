@@ -31,7 +31,7 @@ class DeviceRates:
     wide_flops: Floats
     wide_knee: Floats
     attention_flops: Floats
-    half_seq: float
+    half_seq: Floats
     half_head: float
     misaligned: float
     unfused: NDArray[np.bool_]
@@ -118,7 +118,7 @@ def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> D
         attention_flops=table.peak_16bit_flops
         * values.by_kernel("attention.share", kernel_of)
         / pace,
-        half_seq=values.shared("attention.half_seq"),
+        half_seq=values.of_software(lambda s: values.shared(f"attention.half_seq.{kernel_of(s)}")),
         half_head=values.shared("attention.half_head"),
         misaligned=values.shared("attention.misaligned"),
         unfused=kernel == ATTENTION_KERNELS.index("unfused"),

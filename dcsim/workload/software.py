@@ -11,7 +11,14 @@ from dcsim.records import InputError
 
 #: Kinds of attention kernel, in the order of the codes that the cost model uses.
 #: `unfused` writes the score matrix to memory; `vendor` is the chip maker's own library.
-ATTENTION_KERNELS: tuple[str, ...] = ("unfused", "flash1", "flash2", "vendor", "splash")
+ATTENTION_KERNELS: tuple[str, ...] = (
+    "unfused",
+    "flash1",
+    "triton",
+    "flash2",
+    "vendor",
+    "splash",
+)
 
 DEFAULT_SOFTWARE = "default"
 
