@@ -1,4 +1,8 @@
-"""Operator calls of a NumPy step → operator classes and arrays of work."""
+"""Operator calls of a NumPy step → operator classes, each with its own cost curve.
+
+Classes separate what NumPy executes by different code: element functions that share a
+vector loop are one class, but a broadcast, a strided or a mixed-type loop is another.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,59 +15,121 @@ from dcsim.records.profile import OperatorParameters
 
 #: Kinds whose calls move no data: only their fixed cost counts.
 FIXED_COST_KINDS = frozenset({"view", "call"})
-#: Kinds where the arithmetic differs so much by function that each has its own curve.
-BY_FUNCTION_KINDS = frozenset({"transcendental", "random"})
+PRODUCTS = frozenset({"gemm", "batched_gemm"})
+ELEMENT_KINDS = frozenset({"elementwise", "transcendental"})
+
+#: Element functions that run the same kind of vector loop.
+FUNCTION_GROUPS: Mapping[str, str] = {
+    **dict.fromkeys(("add", "subtract", "multiply"), "arithmetic"),
+    **dict.fromkeys(("absolute", "negative", "square", "positive"), "unary"),
+    **dict.fromkeys(("maximum", "minimum", "fmax", "fmin"), "maximum"),
+    **dict.fromkeys(
+        ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "isfinite"),
+        "compare",
+    ),
+}
+_UNARY_FUNCTIONS = frozenset(
+    "absolute negative square positive isfinite exp log log1p expm1 tanh sqrt sin cos".split()
+)
 
 
 def operator_class(call: OperatorCall) -> str:
-    """The name of the cost curve that `call` follows: `kind[.function].f<bytes>`.
+    """The name of the cost curve that `call` follows: `kind.function.layout.f<bytes>`.
 
     A matrix product with one row or one column goes another way through BLAS (`gemv`,
-    limited by memory), so it is a class of its own.
+    limited by memory), so it is a class of its own. Layout `k` marks an element function
+    of one array and a constant, which NumPy must convert at every call.
     """
-    if call.kind in FIXED_COST_KINDS:
-        return call.kind
-    kind = call.kind
-    if kind == "gemm" and min(call.m, call.n) == 1:
-        kind = "gemv"
-    if kind in BY_FUNCTION_KINDS:
-        kind = f"{kind}.{call.function}"
-    elif call.layout == "s" and kind in ("elementwise", "copy"):
-        kind = f"{kind}.strided"
-    return f"{kind}.f{8 if call.elem_bytes == 8 else 4}"
+    if call.kind == "call":
+        return "call"
+    if call.kind == "view":
+        return f"view.{call.function}"
+    precision = "f8" if call.elem_bytes == 8 else "f4"
+    if call.kind in PRODUCTS:
+        vector = call.kind == "gemm" and min(call.m, call.n) == 1
+        return f"{'gemv' if vector else call.kind}.{call.layout}.{precision}"
+    function = FUNCTION_GROUPS.get(call.function, call.function)
+    layout = "k" if _with_constant(call) else call.layout
+    return f"{call.kind}.{function}.{layout}.{precision}"
+
+
+def _with_constant(call: OperatorCall) -> bool:
+    """Whether a function of two operands reads only one array: the other is a scalar."""
+    if call.kind not in ELEMENT_KINDS or call.layout != "c" or call.function in _UNARY_FUNCTIONS:
+        return False
+    read_and_written = call.bytes / max(call.n * call.elem_bytes, 1)
+    return read_and_written < 2.5
 
 
 def parameters_of(name: str, operators: Mapping[str, OperatorParameters]) -> OperatorParameters:
     """The parameters of class `name`, else of its nearest measured relative.
 
-    A function that was not timed borrows the slowest curve of its kind; InputError when
-    the profile has nothing of the kind.
+    Relatives agree in as many leading parts of the name as possible, then in precision;
+    among equals the slowest is taken. InputError when the profile has none of the kind.
     """
     if name in operators:
         return operators[name]
-    kind, _, rest = name.partition(".")
-    precision = rest.rpartition(".")[2]
-    relatives = [p for key, p in operators.items() if key.partition(".")[0] == kind]
-    same = [p for p in relatives if p.name.endswith(f".{precision}")] or relatives
-    if not same:
+    parts = name.split(".")
+    best: tuple[int, bool, float, str] | None = None
+    for key, parameters in operators.items():
+        other = key.split(".")
+        common = _common(parts, other)
+        if common == 0:
+            continue
+        rank = (common, other[-1] == parts[-1], parameters.overhead_s, key)
+        if best is None or rank > best:
+            best = rank
+    if best is None:
         raise InputError(
             Fault(f"the profile has no operator class like {name}; run `dcsim calibrate` again")
         )
-    return min(same, key=lambda p: (p.peak_flops, p.name))
+    return operators[best[3]]
 
 
-def work_of(calls: Sequence[OperatorCall]) -> Work:
-    """Arrays of shape (len(calls),), one entry a call, without the `count`."""
+def _common(parts: Sequence[str], other: Sequence[str]) -> int:
+    same = 0
+    for one, two in zip(parts, other, strict=False):
+        if one != two:
+            break
+        same += 1
+    return same
 
-    def column(values: list[float]) -> np.ndarray:
-        return np.array(values, dtype=float)
 
-    products = [call.kind in ("gemm", "batched_gemm") for call in calls]
+def work_of(calls: Sequence[OperatorCall], elsewhere_bytes: float | np.ndarray = 0.0) -> Work:
+    """Arrays of shape (len(calls),), one entry a call, without the `count`.
+
+    `elsewhere_bytes` is what other calls touch between two uses of the same array: with
+    the call's own bytes it makes the working set. A product's `batch` matrices are one
+    entry of one matrix, whose repetition `repeats_of` gives. The inner run of a
+    loop (and the number of elements that a reduction folds) takes the place of `k`: a
+    short run costs like a short dimension of a product.
+    """
+    batch = np.array([max(call.batch, 1) for call in calls], dtype=float)
+    moved = np.array([call.bytes for call in calls], dtype=float)
+    shapes = np.array([_shape(call) for call in calls], dtype=float).reshape(-1, 3)
     return Work(
-        flop=column([call.flop for call in calls]),
-        bytes_moved=column([call.bytes for call in calls]),
-        working_set_bytes=column([max(call.bytes, 1.0) for call in calls]),
-        m=column([c.m if p else np.inf for c, p in zip(calls, products, strict=True)]),
-        n=column([c.n if p else np.inf for c, p in zip(calls, products, strict=True)]),
-        k=column([c.k if p else np.inf for c, p in zip(calls, products, strict=True)]),
+        flop=np.array([_flop(call) for call in calls]) / batch,
+        bytes_moved=moved / batch,
+        working_set_bytes=np.maximum(moved, 1.0) + elsewhere_bytes,
+        m=shapes[:, 0],
+        n=shapes[:, 1],
+        k=shapes[:, 2],
     )
+
+
+def repeats_of(calls: Sequence[OperatorCall]) -> np.ndarray:
+    """How often the work of each call is done: `count` times `batch`."""
+    return np.array([call.count * max(call.batch, 1) for call in calls], dtype=float)
+
+
+def _flop(call: OperatorCall) -> float:
+    """One operation an element where a call moves data without computing."""
+    return call.flop or float(call.n * call.k if call.kind not in FIXED_COST_KINDS else 0)
+
+
+def _shape(call: OperatorCall) -> tuple[float, float, float]:
+    if call.kind in PRODUCTS:
+        return (call.m, call.n, call.k)
+    if call.kind == "reduce":
+        return (np.inf, np.inf, call.k if call.layout == "c" else call.n)
+    return (np.inf, np.inf, call.inner or np.inf)

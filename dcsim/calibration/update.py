@@ -7,25 +7,31 @@ the iterated extended Kalman filter (Bell and Cathey, IEEE Trans. Automatic Cont
 1993), which for one batch of readings is Gauss-Newton on the posterior.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.calibration.classes import operator_class, parameters_of
-from dcsim.calibration.steps import call_times
+from dcsim.calibration.classes import parameters_of
+from dcsim.calibration.steps import CallGroup, group_calls, group_times
 from dcsim.records.operators import OperatorCall
-from dcsim.records.profile import HostProfile, OperatorParameters, Profile
+from dcsim.records.profile import HostProfile, Profile
 from dcsim.records.real_run import RealRun
 
 Array = NDArray[np.float64]
 
 #: Fields that observations may move, in the order of the state vector.
 FIELDS = ("overhead_s", "peak_flops", "bandwidth_bytes_per_s", "shape_knee")
-ITERATIONS = 6
+HOST_FIELDS = ("overhead_factor", "reuse_share")
+#: Stands in for a class name in the state vector: the fields of the host itself.
+HOST = ""
+ITERATIONS = 8
 STEP = 1e-4
+#: Degrees of freedom of the Student-t errors of a reading: beyond a few standard
+#: deviations it counts less and less, for it was disturbed or the form does not fit.
+FREEDOM = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,76 +74,99 @@ def update_with_runs(profile: Profile, runs: Sequence[RealRun]) -> Profile:
 
 
 def observe_steps(host: HostProfile, observations: Sequence[StepObservation]) -> HostProfile:
-    """`host` with the operator parameters that best explain prior and observations."""
-    keys = _state(host.operators, observations)
-    if not keys or not observations:
+    """`host` with the parameters that best explain prior and observations.
+
+    Everything that the profile is uncertain of and some observation depends on may move:
+    fields of operator classes and the two that carry curves into a step.
+    """
+    if not observations:
         return host
-    prior = np.array([host.operators[name].uncertainty[field] ** 2 for name, field in keys])
-    noise = np.diag([obs.sd**2 for obs in observations])
+    groups = group_calls([obs.operators for obs in observations])
+    keys = _state(host, groups)
+    prior = np.array([_deviation(host, key) ** 2 for key in keys])
     measured = np.log([obs.seconds for obs in observations])
-    state = np.zeros(len(keys))
+    variance = np.array([obs.sd**2 for obs in observations])
+    state, weight = np.zeros(len(keys)), np.ones(len(observations))
     for _ in range(ITERATIONS):
-        predicted, slope = _linearise(host, keys, state, observations)
+        predicted, slope = _linearise(host, groups, keys, state, len(observations))
+        weight = (FREEDOM + 1.0) / (FREEDOM + (measured - predicted) ** 2 / variance)
+        inner = slope * prior @ slope.T + np.diag(variance / weight)
         innovation = measured - predicted + slope @ state
-        inner = slope * prior @ slope.T + noise
-        state = prior * slope.T @ np.linalg.solve(inner, innovation)
-    _, slope = _linearise(host, keys, state, observations)
-    inner = slope * prior @ slope.T + noise
+        state = prior * (slope.T @ np.linalg.solve(inner, innovation))
+    _, slope = _linearise(host, groups, keys, state, len(observations))
+    inner = slope * prior @ slope.T + np.diag(variance / weight)
     shrink = np.einsum("ij,ij->j", slope, np.linalg.solve(inner, slope)) * prior
-    left = np.sqrt(np.maximum(prior * (1.0 - shrink), 0.0))
-    moved = _moved(host.operators, keys, state)
-    for (name, field), sd in zip(keys, left, strict=True):
-        uncertainty = {**moved[name].uncertainty, field: float(sd)}
-        moved[name] = replace(moved[name], uncertainty=uncertainty)
-    return replace(host, operators=moved)
+    return _settled(_moved(host, keys, state), keys, np.sqrt(prior * np.maximum(1.0 - shrink, 0.0)))
 
 
-def _state(
-    operators: Mapping[str, OperatorParameters], observations: Sequence[StepObservation]
-) -> list[tuple[str, str]]:
+def _state(host: HostProfile, groups: dict[str, CallGroup]) -> list[tuple[str, str]]:
     """(class, field) of every uncertain parameter that some observation depends on."""
-    calls = {call for obs in observations for call in obs.operators}
-    used = {parameters_of(operator_class(call), operators).name for call in calls}
-    return [
-        (name, field)
-        for name in sorted(used)
-        for field in FIELDS
-        if operators[name].uncertainty.get(field, 0.0) > 0.0
-    ]
+    used = {parameters_of(name, host.operators).name for name in groups}
+    keys = [(HOST, field) for field in HOST_FIELDS]
+    keys += [(name, field) for name in sorted(used) for field in FIELDS]
+    return [key for key in keys if _deviation(host, key) > 0.0]
+
+
+def _deviation(host: HostProfile, key: tuple[str, str]) -> float:
+    name, field = key
+    belief = host.uncertainty if name == HOST else host.operators[name].uncertainty
+    return belief.get(field, 0.0)
 
 
 def _linearise(
     host: HostProfile,
+    groups: dict[str, CallGroup],
     keys: Sequence[tuple[str, str]],
     state: Array,
-    observations: Sequence[StepObservation],
+    count: int,
 ) -> tuple[Array, Array]:
-    """log of the predicted steps, shape (n,), and its slope in the state, (n, n_keys)."""
+    """log of the predicted steps, shape (count,), and its slope in the state, (count, keys).
 
-    def predict(at: Array) -> Array:
-        moved = replace(host, operators=_moved(host.operators, keys, at))
-        return np.log([call_times(obs.operators, moved).sum() for obs in observations])
+    A parameter of one class moves only that class's share of a step, so only that share
+    is computed again for its derivative.
+    """
+    centre = _moved(host, keys, state)
+    owners = {name: parameters_of(name, host.operators).name for name in groups}
 
-    centre = predict(state)
-    slope = np.empty((len(observations), len(keys)))
-    for i in range(len(keys)):
-        ahead = state.copy()
-        ahead[i] += STEP
-        slope[:, i] = (predict(ahead) - centre) / STEP
-    return centre, slope
+    def share(name: str, moved: HostProfile) -> Array:
+        times = group_times(groups[name], moved.operators[owners[name]], moved)
+        return np.bincount(groups[name].step, times, minlength=count).astype(float)
+
+    shares = {name: share(name, centre) for name in groups}
+    total = np.sum(list(shares.values()), axis=0)
+    slope = np.empty((count, len(keys)))
+    for i, key in enumerate(keys):
+        ahead = _moved(centre, [key], np.array([STEP]))
+        touched = [name for name in groups if key[0] in (HOST, owners[name])]
+        change = np.sum([share(name, ahead) - shares[name] for name in touched], axis=0)
+        slope[:, i] = change / (STEP * total)
+    return np.log(total), slope
 
 
-def _moved(
-    operators: Mapping[str, OperatorParameters],
-    keys: Sequence[tuple[str, str]],
-    state: Array,
-) -> dict[str, OperatorParameters]:
-    """The operators with the logarithm of each field in `keys` shifted by `state`."""
-    moved = dict(operators)
+def _moved(host: HostProfile, keys: Sequence[tuple[str, str]], state: Array) -> HostProfile:
+    """`host` with the logarithm of each field in `keys` shifted by `state`."""
+    operators = dict(host.operators)
+    own: dict[str, Any] = {}
     for (name, field), shift in zip(keys, state, strict=True):
         factor = float(np.exp(shift))
-        value = getattr(moved[name], field)
+        value = getattr(host if name == HOST else operators[name], field)
         scaled = tuple(v * factor for v in value) if isinstance(value, tuple) else value * factor
-        change: dict[str, Any] = {field: scaled}
-        moved[name] = replace(moved[name], **change)
-    return moved
+        if name == HOST:
+            own[field] = scaled
+        else:
+            change: dict[str, Any] = {field: scaled}
+            operators[name] = replace(operators[name], **change)
+    return replace(host, operators=operators, **own)
+
+
+def _settled(host: HostProfile, keys: Sequence[tuple[str, str]], left: Array) -> HostProfile:
+    """`host` with the standard deviations that are `left` after the observations."""
+    operators = dict(host.operators)
+    own = dict(host.uncertainty)
+    for (name, field), deviation in zip(keys, left, strict=True):
+        if name == HOST:
+            own[field] = float(deviation)
+        else:
+            belief = {**operators[name].uncertainty, field: float(deviation)}
+            operators[name] = replace(operators[name], uncertainty=belief)
+    return replace(host, operators=operators, uncertainty=own)

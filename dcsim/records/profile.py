@@ -68,14 +68,17 @@ class MachineIdentity:
 
 @dataclass(frozen=True, slots=True)
 class HeldOutRow:
-    """A whole training step of a model the fit has not seen, measured twice."""
+    """A whole training step of a model the fit has not seen, measured twice.
+
+    `measured_s` is the geometric mean of both measurements, `repeat` second ÷ first − 1.
+    """
 
     name: str
     measured_s: float
     predicted_s: float
     low_s: float
     high_s: float
-    repeat_s: float
+    repeat: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,10 @@ class HostProfile:
     `operators` maps class names to parameters. `noise` is the standard deviation of the
     logarithm of a repeated measurement; `step_spread` that of log(measured / predicted)
     over whole training steps, on which the prediction interval of a step rests.
+    Two figures carry operator curves, measured call by call, into a step: a call's fixed
+    cost is `overhead_factor` times as large between other calls (instructions and
+    operands are not in the nearest cache), and `reuse_share` of the bytes that a step
+    moves passes between two uses of one array. `uncertainty` is about these two.
     """
 
     machine: MachineIdentity
@@ -93,6 +100,9 @@ class HostProfile:
     step_spread: float
     held_out: tuple[HeldOutRow, ...] = ()
     measured_in_s: float = 0.0
+    overhead_factor: float = 1.0
+    reuse_share: float = 0.1
+    uncertainty: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +166,9 @@ def host_to_json(host: HostProfile) -> dict[str, Any]:
         "step_spread": host.step_spread,
         "held_out": [asdict(row) for row in host.held_out],
         "measured_in_s": host.measured_in_s,
+        "overhead_factor": host.overhead_factor,
+        "reuse_share": host.reuse_share,
+        "uncertainty": dict(host.uncertainty),
     }
 
 
@@ -168,7 +181,10 @@ def host_from_json(document: Mapping[str, Any]) -> HostProfile:
         noise=float(document["noise"]),
         step_spread=float(document["step_spread"]),
         held_out=tuple(HeldOutRow(**_known(HeldOutRow, row)) for row in document["held_out"]),
-        measured_in_s=float(document.get("measured_in_s", 0.0)),
+        measured_in_s=float(document["measured_in_s"]),
+        overhead_factor=float(document["overhead_factor"]),
+        reuse_share=float(document["reuse_share"]),
+        uncertainty={k: float(v) for k, v in document["uncertainty"].items()},
     )
 
 

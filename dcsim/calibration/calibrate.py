@@ -1,0 +1,215 @@
+"""The whole calibration of a machine: time calls, fit curves, carry them into steps, test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.calibration.cases import cases
+from dcsim.calibration.fit import fit_operators
+from dcsim.calibration.identity import this_machine
+from dcsim.calibration.models import StepSpec, fit_specs, held_out_specs
+from dcsim.calibration.steps import Z90, step_times
+from dcsim.calibration.timing import noise_of, undisturbed
+from dcsim.calibration.update import StepObservation, observe_steps
+from dcsim.calibration.worker import Worker
+from dcsim.records.operators import OperatorCall
+from dcsim.records.profile import HeldOutRow, HostProfile
+
+Array = NDArray[np.float64]
+
+#: What is believed of the two figures that carry curves into a step before any step is
+#: seen, with standard deviations of their logarithms.
+OVERHEAD_FACTOR, REUSE_SHARE = 1.2, 0.15
+CONTEXT_UNCERTAINTY = {"overhead_factor": 0.3, "reuse_share": 1.0}
+#: Before any residual is known, a step is taken to be predicted this well.
+STEP_SD = 0.08
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long a calibration times: cycles, rounds of all cases in each, seconds a step."""
+
+    cycles: int
+    rounds: int
+    step_s: float
+
+
+QUICK = Effort(cycles=3, rounds=1, step_s=0.08)
+FULL = Effort(cycles=4, rounds=4, step_s=0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """Raw timings: cases (cases, rounds), fitted and held-out steps (specs, 2, cycles).
+
+    `validation_s` is the part of the time that went into held-out steps.
+    """
+
+    cases: Array
+    fitted: Array
+    held_out: Array
+    validation_s: float
+
+
+class Progress(Protocol):
+    """What is told of the stages of a calibration."""
+
+    def start(self, stage: str, what: str, total: int | None = None) -> None:
+        """A stage begins; `total` is what `advance` will reach."""
+
+    def advance(self, done: int) -> None:
+        """`done` of the stage's total."""
+
+    def finish(self, note: str = "") -> None:
+        """The stage is over."""
+
+
+def calibrate_host(quick: bool, progress: Progress) -> HostProfile:
+    """Measure and fit this machine; the profile carries its held-out steps.
+
+    Takes two or three minutes and the validation on top, with `quick` 40 s in all. Runs
+    in processes of its own; RuntimeError when one of them dies.
+    """
+    start = perf_counter()
+    measured = measure(quick, progress)
+    host = fit_host(quick, measured, progress)
+    host = replace(host, measured_in_s=perf_counter() - start - measured.validation_s)
+    return validate(host, quick, measured)
+
+
+def measure(quick: bool, progress: Progress) -> Measurements:
+    """Time cases, steps to fit and steps to hold out, in turns.
+
+    Each cycle does some of everything: when the machine is slower for a minute, operators
+    and steps are slower together, and each keeps its undisturbed cycles.
+    """
+    effort = QUICK if quick else FULL
+    to_fit, to_hold = fit_specs(quick), held_out_specs(quick)
+    rounds: list[Array] = []
+    fitted, held_out, validation_s = [], [], 0.0
+    units = 2 + effort.rounds
+    progress.start("measure", "operators and training steps, in turns", effort.cycles * units)
+    with Worker() as first, Worker() as second:
+        for cycle in range(effort.cycles):
+            for turn in range(effort.rounds):
+                rounds.append(first.time_round(quick, cycle * effort.rounds + turn))
+                progress.advance(cycle * units + turn + 1)
+            fitted.append(_visit(to_fit, (first, second), effort.step_s))
+            progress.advance(cycle * units + effort.rounds + 1)
+            began = perf_counter()
+            held_out.append(_visit(to_hold, (first, second), effort.step_s))
+            validation_s += perf_counter() - began
+            progress.advance((cycle + 1) * units)
+    progress.finish(f"{len(rounds)} rounds")
+    return Measurements(
+        cases=np.stack(rounds, axis=1),
+        fitted=np.stack(fitted, axis=2),
+        held_out=np.stack(held_out, axis=2),
+        validation_s=validation_s,
+    )
+
+
+def _visit(specs: Sequence[StepSpec], workers: Sequence[Worker], step_s: float) -> Array:
+    """Seconds of a step, shape (specs, workers), the workers taking turns."""
+    return np.array([[worker.time_step(spec, step_s) for worker in workers] for spec in specs])
+
+
+def fit_host(quick: bool, measured: Measurements, progress: Progress) -> HostProfile:
+    """Operator curves from the cases, carried into steps by the fitted networks."""
+    progress.start("fit", "operator curves, then whole steps")
+    operators = fit_operators(cases(quick), undisturbed(measured.cases))
+    host = HostProfile(
+        machine=this_machine(),
+        operators=operators,
+        noise=noise_of(measured.cases),
+        step_spread=STEP_SD,
+        overhead_factor=OVERHEAD_FACTOR,
+        reuse_share=REUSE_SHARE,
+        uncertainty=CONTEXT_UNCERTAINTY,
+    )
+    seconds = measured.fitted.min(axis=(1, 2))
+    calls = [tuple(spec.build().operators(spec.batch)) for spec in fit_specs(quick)]
+    observations = [
+        StepObservation(float(s), c, STEP_SD) for s, c in zip(seconds, calls, strict=True)
+    ]
+    spread = left_out_spread(host, observations)
+    progress.finish(f"noise {host.noise:.1%}, spread of steps left out {spread:.1%}")
+    return replace(observe_steps(host, observations), step_spread=spread)
+
+
+def left_out_spread(host: HostProfile, observations: Sequence[StepObservation]) -> float:
+    """Standard deviation of log(measured / predicted) of steps left out of the update.
+
+    Every `FOLDS`-th observation is predicted by a host that has seen the others; the
+    spread is widened by the small number of observations (Student's t at 95 %).
+    """
+    from scipy.stats import t
+
+    errors = np.zeros(len(observations))
+    for fold in range(FOLDS):
+        seen = [obs for i, obs in enumerate(observations) if i % FOLDS != fold]
+        left = [i for i in range(len(observations)) if i % FOLDS == fold]
+        if not left or not seen:
+            continue
+        updated = observe_steps(host, seen)
+        predicted = step_times([observations[i].operators for i in left], updated)
+        errors[left] = np.log([observations[i].seconds for i in left] / predicted)
+    widen = float(t.ppf(0.95, max(len(observations) - 1, 1))) / Z90
+    return float(np.sqrt(np.mean(errors**2))) * widen
+
+
+def validate(host: HostProfile, quick: bool, measured: Measurements) -> HostProfile:
+    """`host` with its held-out rows: what it predicts for networks that it has not seen."""
+    specs = held_out_specs(quick)
+    calls: list[list[OperatorCall]] = [spec.build().operators(spec.batch) for spec in specs]
+    predicted = step_times(calls, host)
+    rows = held_out_rows(
+        [spec.name for spec in specs], measured.held_out.min(axis=2), predicted, host.step_spread
+    )
+    return replace(host, held_out=rows)
+
+
+def held_out_rows(
+    names: Sequence[str], measured: Array, predicted: Array, spread: float
+) -> tuple[HeldOutRow, ...]:
+    """Rows from two measurements each, `measured` (n, 2), and `predicted` (n,) seconds."""
+    factor = float(np.exp(Z90 * spread))
+    return tuple(
+        HeldOutRow(
+            name=name,
+            measured_s=float(np.sqrt(first * second)),
+            predicted_s=float(value),
+            low_s=float(value / factor),
+            high_s=float(value * factor),
+            repeat=float(second / first - 1.0),
+        )
+        for name, (first, second), value in zip(names, measured, predicted, strict=True)
+    )
+
+
+def held_out_report(rows: Sequence[HeldOutRow]) -> dict[str, float | int]:
+    """Errors over held-out rows, as fractions: error = predicted ÷ measured − 1.
+
+    `median_error` and `p90_error` are of the absolute error, `bias` its mean with sign,
+    `coverage90` the share of measurements inside the 90 % interval, `repeat_median` and
+    `repeat_p90` of the absolute difference between the two measurements.
+    """
+    if not rows:
+        return {"n": 0}
+    error = np.array([row.predicted_s / row.measured_s - 1.0 for row in rows])
+    repeat = np.abs([row.repeat for row in rows])
+    covered = [row.low_s <= row.measured_s <= row.high_s for row in rows]
+    return {
+        "n": len(rows),
+        "median_error": float(np.median(np.abs(error))),
+        "p90_error": float(np.quantile(np.abs(error), 0.9)),
+        "bias": float(np.mean(error)),
+        "coverage90": float(np.mean(covered)),
+        "repeat_median": float(np.median(repeat)),
+        "repeat_p90": float(np.quantile(repeat, 0.9)),
+    }

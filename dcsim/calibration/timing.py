@@ -1,0 +1,59 @@
+"""Timing that survives a noisy machine: interleaved visits, lower quantiles, a noise figure."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.calibration.operands import Case, Pools, prepare
+
+#: A visit times one case for about this long; shorter than a scheduler's time slice, so
+#: that most visits are never preempted.
+VISIT_S = 2e-4
+#: Other work on the machine only ever adds time, and may do so for most of a calibration:
+#: the undisturbed time lies near the minimum, which alone would be too lucky a visit.
+UNDISTURBED_QUANTILE = 0.1
+
+
+def time_round(cases: Sequence[Case], pools: Pools, turn: int) -> NDArray[np.float64]:
+    """Seconds of one call of each case, shape (len(cases),), in the order of round `turn`.
+
+    Every round visits all cases in another order, so that a disturbance of some seconds
+    costs each case one visit rather than one case all of its visits.
+    """
+    seconds = np.empty(len(cases))
+    for index in np.random.default_rng(turn).permutation(len(cases)):
+        seconds[index] = _visit(prepare(cases[index], pools))
+    return seconds
+
+
+def _visit(calls: Sequence[Callable[[], object]]) -> float:
+    """Seconds of one call, averaged over whole passes through all sets of operands."""
+    start = perf_counter()
+    for call in calls:
+        call()
+    passes = max(int(VISIT_S / max(perf_counter() - start, 1e-9)), 1)
+    start = perf_counter()
+    for _ in range(passes):
+        for call in calls:
+            call()
+    return (perf_counter() - start) / (passes * len(calls))
+
+
+def undisturbed(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The typical undisturbed time: the 10 % quantile along the last axis."""
+    return np.asarray(np.quantile(samples, UNDISTURBED_QUANTILE, axis=-1))
+
+
+def noise_of(samples: NDArray[np.float64]) -> float:
+    """Standard deviation of the logarithm of an undisturbed time between halves of the rounds.
+
+    `samples` is (n, rounds): the estimate from even rounds is compared with that from odd
+    rounds, robustly (median absolute deviation), and scaled to one full estimate.
+    """
+    if samples.shape[1] < 4:
+        return 0.0
+    ratio = np.log(undisturbed(samples[:, ::2]) / undisturbed(samples[:, 1::2]))
+    deviation = float(np.median(np.abs(ratio - np.median(ratio))))
+    return 1.4826 * deviation / 2.0
