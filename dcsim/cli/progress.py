@@ -53,12 +53,12 @@ class Live:
     def start(self, stage: str, what: str, total: int | None = None) -> None:
         """Show the stage, with a bar when its length is known."""
         from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
         self._line = _head(stage, what)
         self._began = time.monotonic()
-        columns = [TextColumn("{task.description}", markup=False)]
+        columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
         if total is not None:
             columns += [BarColumn(bar_width=16), TextColumn("{task.percentage:>3.0f} %")]
             columns += [TimeRemainingColumn(compact=True), TextColumn("left")]

@@ -62,13 +62,14 @@ def build_candidates(
     scenario: Scenario,
     profile: Profile,
     advance: Callable[[int], None],
-    pinned_only: bool = False,
+    as_given: bool = False,
 ) -> Space:
     """Screen every layout on every cluster and keep the candidates worth comparing.
 
     Of each cluster: the fastest layouts of the job that computes most (the other jobs
-    take their fastest), and the fastest that memory rules out. `advance` is told the
-    number of clusters done.
+    take their fastest), and the fastest that memory rules out. `as_given` leaves out what
+    the plan varies and keeps one candidate a cluster: the fastest that fits, else the
+    fastest. `advance` is told the number of clusters done.
     """
     works = [work for work in scenario.workload if isinstance(work, TrainingWork)]
     seen: dict[tuple[str, str, int], Screening] = {}
@@ -79,9 +80,10 @@ def build_candidates(
             group = option.group_of(work)
             key = (work.name, group.node.name, group.count)
             if key not in seen:
-                seen[key] = screen(work, option, scenario, profile, pinned_only)
+                seen[key] = screen(work, option, scenario, profile, as_given)
             screenings.append(seen[key])
-        found.extend(_of_option(option, screenings))
+        candidates = _of_option(option, screenings)
+        found.extend(candidates[:1] if as_given else candidates)
         advance(done)
     return Space(tuple(found), sum(s.layouts for s in seen.values()), len(options))
 

@@ -84,12 +84,12 @@ def screen(
     option: ClusterOption,
     scenario: Scenario,
     profile: Profile,
-    pinned_only: bool = False,
+    as_given: bool = False,
     keep: int = KEPT,
 ) -> Screening:
     """Estimate every layout of `work` on its nodes of `option`.
 
-    `pinned_only` leaves out what the plan varies and keeps the layout's own pins. A
+    `as_given` leaves out what the plan varies and keeps the layout's own pins. A
     layout that does not fit is returned only where it would be faster than all that do:
     otherwise memory excludes nothing worth having.
     """
@@ -97,7 +97,7 @@ def screen(
     count = accelerators_for(work, group, scenario.policies.spares)
     if count < 1:
         return Screening(work, group, count, 0, (), None)
-    layouts = layouts_for(work, group, count, scenario, pinned_only)
+    layouts = layouts_for(work, group, count, scenario, as_given)
     if not len(layouts):
         return Screening(work, group, count, 0, (), None)
     return _rank(work, group, count, _table(work, group, layouts, scenario), profile, keep)

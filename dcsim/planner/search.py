@@ -63,13 +63,13 @@ def search(
     measure: bool,
     progress: Progress,
     finalists: int,
-    pinned_only: bool = False,
+    as_given: bool = False,
 ) -> Search:
     """Screen the layouts on `options`, simulate up to `finalists` candidates (and every
     one that would be recommended), and judge all on one basis."""
     real = measure_real_jobs(scenario, measure, progress)
     used = update_with_runs(profile, [run for _, run in real])
-    space = _screened(scenario, options, used, progress, pinned_only)
+    space = _screened(scenario, options, used, progress, as_given)
     scores = _scores(scenario, options, seed)
     drafts = evaluate_expected(space.candidates, scenario, scores, real)
     first = choose_finalists(drafts, finalists)
@@ -93,11 +93,11 @@ def _screened(
     options: Sequence[ClusterOption],
     profile: Profile,
     progress: Progress,
-    pinned_only: bool,
+    as_given: bool,
 ) -> Space:
     clusters = f"{len(options)} cluster{'s' if len(options) > 1 else ''}"
     progress.start("screening", f"every layout on {clusters}", len(options))
-    space = build_candidates(options, scenario, profile, progress.advance, pinned_only)
+    space = build_candidates(options, scenario, profile, progress.advance, as_given)
     progress.finish(f"{space.layouts:,} layouts")
     return space
 

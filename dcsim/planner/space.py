@@ -131,17 +131,17 @@ def layouts_for(
     group: NodeGroup,
     accelerators: int,
     scenario: Scenario,
-    pinned_only: bool = False,
+    as_given: bool = False,
 ) -> Layouts:
     """Every layout of `work` that the plan allows on `accelerators` of `group`.
 
-    With `pinned_only` the plan has no say: only what the job itself pins restricts.
+    With `as_given` the plan has no say: only what the job itself pins restricts.
     """
     plan = scenario.plan
     given = plan.parallelism if isinstance(plan.parallelism, tuple) else ()
-    pins = (FixedLayout(),) if pinned_only or not given else given
-    micro_batches = MICRO_BATCHES if pinned_only else plan.micro_batches or MICRO_BATCHES
-    recomputes = RECOMPUTES if pinned_only else plan.recomputes or RECOMPUTES
+    pins = (FixedLayout(),) if as_given or not given else given
+    micro_batches = MICRO_BATCHES if as_given else plan.micro_batches or MICRO_BATCHES
+    recomputes = RECOMPUTES if as_given else plan.recomputes or RECOMPUTES
     parts = [
         enumerate_layouts(
             work.model,

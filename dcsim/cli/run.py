@@ -1,0 +1,34 @@
+"""`dcsim run`: simulate the scenario as it is given."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    scenario: Annotated[Path, typer.Argument(help="The scenario file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Directory for the results (reports/NAME).")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as one JSON document.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replace the scenario's seed.")] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="A profile that `dcsim calibrate` wrote.")
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure the real jobs again.")
+    ] = False,
+) -> None:
+    """Simulate the scenario as given; an open layout is the fastest that fits."""
+    from dcsim import api
+    from dcsim.cli._results import deliver
+    from dcsim.cli.progress import reporter
+
+    began = time.monotonic()
+    loaded = api.load_scenario(scenario)
+    result = api.run(loaded, seed=seed, profile=profile, measure=measure, progress=reporter())
+    deliver(result, loaded, out, as_json, time.monotonic() - began)

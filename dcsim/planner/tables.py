@@ -1,0 +1,330 @@
+"""The tables of a results directory, from a finished search."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dcsim.economics import ACTIVITY, CATEGORIES, Rates
+from dcsim.planner.candidates import Candidate
+from dcsim.planner.outcomes import Outcome
+from dcsim.planner.sampling import Scores
+from dcsim.planner.screen import Step
+from dcsim.records import Interval
+from dcsim.records.real_run import RealRun
+from dcsim.simulation import SimulationRecord
+from dcsim.simulation.record import TIMELINE_SERIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = list[dict[str, Any]]
+
+#: Columns of the bounds of a quantity whose name does not take `_low` and `_high`.
+_BOUNDS = {"time_s": ("time_low_s", "time_high_s")}
+
+#: Columns of tables that may have no rows, so that they are written all the same.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "events": ("time_s", "kind", "job", "node", "detail", "seed"),
+    "losses": ("job", "step", "epoch", "loss", "metric", "value", "step_s"),
+    "assumptions": ("field", "value", "reason", "importance"),
+    "defaults": ("field", "value", "reason"),
+    "chain": ("stage", "item", "value", "unit", "source"),
+    "host_heldout": ("name", "measured_s", "predicted_s", "low_s", "high_s"),
+    "finalist_runs": (
+        "candidate",
+        "seed",
+        "finish_s",
+        "cost_usd",
+        "energy_kwh",
+        "carbon_kg",
+        "failures",
+        "ettr",
+        "goodput",
+    ),
+    "links": ("name", "capacity_bytes_per_s", "mean_share", "peak_share", "bytes"),
+    "breakdown": ("candidate", "job", "part", "level", "seconds", "share"),
+    "objectives": (
+        "name",
+        "metric",
+        "target",
+        "unit",
+        "hard",
+        "value",
+        "low",
+        "high",
+        "confidence_asked",
+        "confidence",
+        "met",
+        "candidate",
+    ),
+}
+
+
+def frame(rows: Rows, name: str = "") -> "pd.DataFrame":
+    """The rows as a frame; a table that may be empty keeps its columns."""
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=list(COLUMNS[name]) if name in COLUMNS else None)
+
+
+def candidate_record(candidate: Candidate) -> dict[str, Any]:
+    """A candidate as `plan --json` writes it; figures are intervals with their unit."""
+    lead = candidate.lead
+    group = lead.group if lead else next(iter(candidate.option.groups), None)
+    outcome = candidate.outcome
+    degrees = ("tp", "pp", "vp", "dp", "cp", "ep", "micro_batch", "recompute", "zero_stage")
+    record: dict[str, Any] = {
+        "id": candidate.id,
+        "node_type": group.node.name if group else "local",
+        "nodes": group.count if group else 0,
+        "gpus": lead.accelerators if lead else candidate.option.accelerators,
+    }
+    record |= {name: getattr(lead.layout, name) if lead else None for name in degrees}
+    return record | {
+        "memory_device_bytes": lead.memory_device_bytes if lead else None,
+        "memory_capacity_bytes": lead.memory_capacity_bytes if lead else None,
+        "time_s": _figure(outcome.time if outcome else None, "s"),
+        "cost_usd": _figure(outcome.cost if outcome else None, "USD"),
+        "energy_kwh": _figure(outcome.energy if outcome else None, "kWh"),
+        "carbon_kg": _figure(outcome.carbon if outcome else None, "kg"),
+        "status": candidate.status,
+        "why_not": candidate.why_not,
+        "simulated": bool(outcome and outcome.simulated),
+        "bottleneck": lead.bottleneck if lead else "",
+        "mfu": lead.mfu if lead else None,
+    }
+
+
+def _figure(interval: Interval | None, unit: str) -> dict[str, Any]:
+    if interval is None:
+        return {"value": None, "low": None, "high": None, "unit": unit}
+    return dict(interval.to_json())
+
+
+def candidate_rows(candidates: Sequence[Candidate]) -> Rows:
+    """The table `candidates`: the same with one column for each bound."""
+    rows = []
+    for candidate in candidates:
+        row: dict[str, Any] = {}
+        for name, value in candidate_record(candidate).items():
+            if isinstance(value, dict):
+                low, high = _BOUNDS.get(name, (f"{name}_low", f"{name}_high"))
+                row |= {name: value["value"], low: value["low"], high: value["high"]}
+            else:
+                row[name] = value
+        rows.append(row)
+    return rows
+
+
+def breakdown_rows(candidates: Sequence[Candidate]) -> Rows:
+    """The table `breakdown`: where a step's time goes, of every candidate that can run."""
+    return [
+        {
+            "candidate": candidate.id,
+            "job": step.work.name,
+            "part": part,
+            "level": "part",
+            "seconds": seconds,
+            "share": seconds / step.iteration.value,
+        }
+        for candidate in candidates
+        if not candidate.refusal
+        for step in candidate.steps
+        for part, seconds in step.parts_s.items()
+    ]
+
+
+def run_rows(candidates: Sequence[Candidate], scores: Scores) -> Rows:
+    """The table `finalist_runs`: every simulated run."""
+    rows = []
+    for candidate in candidates:
+        outcome = candidate.outcome
+        if outcome is None or not outcome.simulated:
+            continue
+        for i, seed in enumerate(scores.seeds):
+            rows.append(
+                {
+                    "candidate": candidate.id,
+                    "seed": int(seed),
+                    "finish_s": float(outcome.makespan_s[i]),
+                    "cost_usd": float(outcome.bill.total_usd[i]),
+                    "energy_kwh": float(outcome.bill.energy_kwh[i]),
+                    "carbon_kg": float(outcome.bill.carbon_kg[i]),
+                    "failures": int(outcome.failures[i]),
+                    "ettr": float(outcome.ettr[i]),
+                    "goodput": float(outcome.goodput[i]),
+                }
+            )
+    return rows
+
+
+def ledger_rows(outcome: Outcome, cluster: Rates) -> Rows:
+    """The table `ledger`: means over the runs, with their part of money and energy.
+
+    Money follows the seconds, since every second is paid alike; energy and carbon follow
+    the power that the class draws, with the storage's spread evenly.
+    """
+    seconds = outcome.mean_seconds()
+    total = sum(seconds.values())
+    drawn = {name: s * _drawn_w(name, cluster) for name, s in seconds.items()}
+    power = sum(drawn.values())
+    cost, energy, carbon = outcome.cost.value, outcome.energy.value, outcome.carbon.value
+    return [
+        {
+            "ledger_class": name,
+            "seconds": value,
+            "share": value / total if total else 0.0,
+            "cost_usd": cost * value / total if total else 0.0,
+            "energy_kwh": energy * drawn[name] / power if power else 0.0,
+            "carbon_kg": carbon * drawn[name] / power if power else 0.0,
+        }
+        for name, value in seconds.items()
+    ]
+
+
+def _drawn_w(name: str, cluster: Rates) -> float:
+    nodes = cluster.idle_w + ACTIVITY[name] * (cluster.busy_w.value - cluster.idle_w)
+    return nodes + cluster.storage_w
+
+
+def money_rows(outcome: Outcome) -> Rows:
+    """The table `money`: categories that sum to the median total, and that total.
+
+    A category's value is its mean share of the median total; its bounds are its own.
+    """
+    total = outcome.bill.total_usd
+    safe = np.where(total > 0.0, total, 1.0)
+    middle = outcome.cost
+    rows = []
+    for category in CATEGORIES:
+        amounts = outcome.bill.usd(category)
+        spread = Interval.from_samples(amounts, "USD")
+        value = float(np.mean(amounts / safe)) * middle.value
+        rows.append(_money(category, value, min(spread.low, value), max(spread.high, value)))
+    return [*rows, _money("total", sum(r["usd"] for r in rows), middle.low, middle.high)]
+
+
+def _money(category: str, usd: float, low: float, high: float) -> dict[str, Any]:
+    return {"category": category, "usd": usd, "low_usd": low, "high_usd": high}
+
+
+def objective_rows(candidate: Candidate | None) -> Rows:
+    """The table `objectives`, for the recommended candidate or the nearest miss."""
+    if candidate is None:
+        return []
+    return [{**v.to_json(), "candidate": candidate.id} for v in candidate.verdicts]
+
+
+def job_rows(record: SimulationRecord, steps: Sequence[Step], real: Sequence[RealRun]) -> Rows:
+    """The table `jobs` of one simulated run."""
+    models = {step.work.name: step.work.model.name for step in steps}
+    models |= {run.name: run.job for run in real}
+    return [
+        {
+            "name": job.name,
+            "kind": job.kind,
+            "model": models.get(job.name, ""),
+            "submit_s": job.submit_s,
+            "start_s": job.start_s,
+            "end_s": job.end_s,
+            "accelerators": job.accelerators,
+            "nodes": job.nodes,
+            "steps": job.steps,
+            "step_s": job.step_s,
+            "wait_s": job.wait_s,
+            "failures": job.failures,
+            "checkpoints": job.checkpoints,
+            "lost_s": job.lost_s,
+            "status": job.status,
+            "seed": record.seed,
+        }
+        for job in record.jobs
+    ]
+
+
+def record_tables(record: SimulationRecord) -> dict[str, "pd.DataFrame"]:
+    """The tables `nodes`, `links`, `events` and `timeline` of one simulated run."""
+    nodes, links = record.nodes, record.links
+    node_rows: Rows = [
+        {
+            "index": i,
+            "name": nodes.names[i],
+            "pool": nodes.pool[i],
+            "node_type": nodes.node_type[i],
+            "accelerators": int(nodes.accelerators[i]),
+            "busy_share": float(nodes.busy_share[i]),
+            "repair_share": float(nodes.repair_share[i]),
+            "failures": int(nodes.failures[i]),
+        }
+        for i in range(len(nodes.names))
+    ]
+    link_rows: Rows = [
+        {
+            "name": links.names[i],
+            "capacity_bytes_per_s": float(links.capacity_bytes_per_s[i]),
+            "mean_share": float(links.mean_share[i]),
+            "peak_share": float(links.peak_share[i]),
+            "bytes": float(links.bytes[i]),
+        }
+        for i in range(len(links.names))
+    ]
+    event_rows: Rows = [
+        {
+            "time_s": event.time_s,
+            "kind": event.kind,
+            "job": event.job,
+            "node": event.node,
+            "detail": event.detail,
+            "seed": record.seed,
+        }
+        for event in record.events
+    ]
+    timeline_rows: Rows = [
+        {"time_s": float(t), "series": name, "value": float(v), "unit": TIMELINE_SERIES[name]}
+        for name, values in record.timeline.series.items()
+        for t, v in zip(record.timeline.time_s, values, strict=True)
+    ]
+    return {
+        "nodes": frame(node_rows),
+        "links": frame(link_rows, "links"),
+        "events": frame(event_rows, "events"),
+        "timeline": frame(timeline_rows),
+    }
+
+
+def loss_rows(real: Sequence[RealRun]) -> Rows:
+    """The table `losses`: every step of the real jobs; the final metric on the last one."""
+    rows: Rows = []
+    for run in real:
+        final = run.metrics.get(f"test_{run.metric_name}", run.metrics.get(run.metric_name))
+        last = len(run.losses) - 1
+        for i, (loss, epoch, seconds) in enumerate(
+            zip(run.losses, run.epochs, run.step_s, strict=True)
+        ):
+            rows.append(
+                {
+                    "job": run.name,
+                    "step": i,
+                    "epoch": epoch,
+                    "loss": loss,
+                    "metric": run.metric_name,
+                    "value": final if i == last else None,
+                    "step_s": seconds,
+                }
+            )
+    return rows
+
+
+def heldout_rows(profile_rows: Sequence[Any]) -> Rows:
+    """The table `host_heldout` of the profile's machine."""
+    return [
+        {
+            "name": row.name,
+            "measured_s": row.measured_s,
+            "predicted_s": row.predicted_s,
+            "low_s": row.low_s,
+            "high_s": row.high_s,
+        }
+        for row in profile_rows
+    ]
