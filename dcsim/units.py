@@ -374,7 +374,13 @@ def shown(value: object) -> str:
         return "a list"
     if isinstance(value, int) and abs(value) >= 10**_LONGEST_SHOWN:
         return "a number of more than 40 digits"
-    text = "".join(c if c.isprintable() else "?" for c in str(value))
-    if len(text) > _LONGEST_SHOWN:
-        text = text[: _LONGEST_SHOWN - 1] + "…"
+    text = one_line(str(value))
     return f'"{text}"' if isinstance(value, str) else text
+
+
+def one_line(text: str) -> str:
+    """`text` as it can stand in a message: printable and not too long."""
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    if len(printable) > _LONGEST_SHOWN:
+        return printable[: _LONGEST_SHOWN - 1] + "…"
+    return printable

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from dcsim.records import Fault, InputError
+from dcsim.units import shown
 
 T = TypeVar("T")
 
@@ -40,5 +41,5 @@ def find(kind: str, name: str, table: Mapping[str, T], aliases: Mapping[str, str
     folded.update({fold(key): key for key in table})
     key = folded.get(fold(name))
     if key is None or not fold(name):
-        raise InputError(Fault(f'there is no {kind} "{name}"; {suggest(name, table)}'))
+        raise InputError(Fault(f"there is no {kind} {shown(name)}; {suggest(name, table)}"))
     return table[key]

@@ -12,7 +12,7 @@ from dcsim.records import Fault
 from dcsim.scenario.schema import LATER_KINDS, Part, ScenarioFile
 from dcsim.scenario.values import ValueProblems
 from dcsim.scenario.yaml_text import Document, Path, dotted
-from dcsim.units import shown
+from dcsim.units import one_line, shown
 
 _KINDS = ("training", "real")
 
@@ -113,7 +113,7 @@ def _wrong_kind(kind: Any) -> str:
         return f'workloads of kind "{kind}" are not part of this version of dcsim; leave them out'
     if not isinstance(kind, str):
         return f"{shown(kind)} is no kind of workload; there are training and real"
-    return f'there is no kind of workload "{kind}"; {catalogue.suggest(kind, _KINDS)}'
+    return f"there is no kind of workload {shown(kind)}; {catalogue.suggest(kind, _KINDS)}"
 
 
 def _at(root: Any, path: Path) -> Any:
@@ -142,7 +142,7 @@ def _unknown(value: Any, part: type[Part], path: Path) -> Iterator[Problem]:
             message = f'"{key}" {part.later[key]}'
             yield Problem((*path, key), message, Rank.UNKNOWN_KEY, on_key=True)
         else:
-            message = f'there is no key "{_short(key)}" here; {catalogue.suggest(key, fields)}'
+            message = f'there is no key "{one_line(key)}" here; {catalogue.suggest(key, fields)}'
             yield Problem((*path, key), message, Rank.UNKNOWN_KEY, on_key=True)
 
 
@@ -175,7 +175,3 @@ def _choose(item: Any, parts: list[type[Part]]) -> type[Part] | None:
         if kind in get_args(part.model_fields["kind"].annotation):
             return part
     return None
-
-
-def _short(key: str) -> str:
-    return shown(key)[1:-1]

@@ -6,11 +6,10 @@ from typing import Any
 
 from dcsim import catalogue
 from dcsim.scenario.values import ValueProblems
-from dcsim.units import DIMENSIONS, QuantityError, is_date, parse, parse_date, shown
+from dcsim.units import DIMENSIONS, QuantityError, is_date, one_line, parse, parse_date, shown
 
 #: Stands for the name of any job in the catalogue's metrics.
 _ANY_JOB = "JOB"
-_BOUNDS = ("by", "at_most", "at_least")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,12 @@ def read_target(metric: str, bounds: Mapping[str, Any]) -> Target:
     if len(given) != 1:
         what = "no bound" if not given else f"{len(given)} bounds"
         raise ValueProblems(
-            [((), f'the objective on "{metric}" has {what}; write one of {", ".join(_BOUNDS)}')]
+            [
+                (
+                    (),
+                    f"the objective on {shown(metric)} has {what}; write one of by, at_most, at_least",
+                )
+            ]
         )
     bound, raw = next(iter(given.items()))
     dimension = found.parameters["dimension"]
@@ -64,7 +68,7 @@ def read_target(metric: str, bounds: Mapping[str, Any]) -> Target:
         unit=found.unit,
         value=value,
         day=day,
-        words=f"{bound.replace('_', ' ')} {raw}",
+        words=f"{bound.replace('_', ' ')} {one_line(str(raw))}",
     )
 
 

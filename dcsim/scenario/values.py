@@ -208,5 +208,5 @@ def one_of(value: Any, choices: Mapping[str, Any]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     if isinstance(value, str):
-        raise ValueError(f'there is no "{value}" here; {catalogue.suggest(value, choices)}')
+        raise ValueError(f"there is no {shown(value)} here; {catalogue.suggest(value, choices)}")
     raise ValueError(f"{shown(value)} is not one of {', '.join(choices)}")

@@ -157,4 +157,4 @@ def _layout(value: Any) -> FixedLayout:
 
 def _unknown_key(key: str) -> str:
     known = ["cluster.nodes.NAME.count", "cluster.nodes.NAME.node", *_LAYOUT_KEYS]
-    return f'"{key}" cannot be varied; {catalogue.suggest(key, known)}'
+    return f"{shown(key)} cannot be varied; {catalogue.suggest(key, known)}"

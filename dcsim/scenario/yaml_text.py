@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from dcsim.records import Fault, InputError
+from dcsim.units import one_line
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -201,7 +202,7 @@ def _items(
             continue
         key = key_node.value
         if key in seen:
-            message = f'the key "{key}" appears twice; it is already on line {seen[key]}'
+            message = f'the key "{one_line(key)}" appears twice; it is already on line {seen[key]}'
             problems.append(((*path, key), message, place))
             continue
         seen[key] = place[0]
@@ -244,4 +245,4 @@ def dotted(path: Path, root: Any) -> str:
             parts.append(name if isinstance(name, str) and name else str(step + 1))
         else:
             parts.append(step)
-    return ".".join(parts)
+    return ".".join(one_line(part) for part in parts)

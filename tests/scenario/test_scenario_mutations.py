@@ -10,6 +10,7 @@ from strategies import COMPLETE, WRONG_VALUES
 
 from dcsim.records import Fault, InputError
 from dcsim.scenario import parse_scenario
+from dcsim.scenario.yaml_text import read_document
 
 LINES = COMPLETE.splitlines()
 
@@ -43,7 +44,7 @@ def paths() -> list[tuple[str | int, ...]]:
             for index, child in enumerate(value):
                 enter(child, (*path, index))
 
-    enter(yaml.load(COMPLETE, yaml.BaseLoader), ())
+    enter(read_document(COMPLETE.encode(), "complete.yaml").value, ())
     return found[1:]
 
 
@@ -52,7 +53,7 @@ def paths() -> list[tuple[str | int, ...]]:
 def test_any_value_may_be_replaced(
     paths: list[tuple[str | int, ...]], data: st.DataObject, value: Any
 ) -> None:
-    document = yaml.load(COMPLETE, yaml.BaseLoader)
+    document = read_document(COMPLETE.encode(), "complete.yaml").value
     path = data.draw(st.sampled_from(paths))
     here = document
     for step in path[:-1]:
