@@ -13,12 +13,11 @@ from dcsim._version import __version__
 from dcsim.execution.history import summary, write_history
 from dcsim.execution.measure import measure_job
 from dcsim.records import Fault, InputError, RealRun
-from dcsim.training.jobs import JOBS, Job
+from dcsim.training.jobs import CLASSIFIER, JOBS, Job
 from dcsim.training.jobs import job as ready_job
 from dcsim.training.loop import Progress
 
 WIDTH = 80
-_CLASSIFIER = "medical-classifier"
 
 
 def show_jobs(as_json: bool) -> None:
@@ -43,7 +42,7 @@ def chosen_job(name: str | None, data: Path | None) -> str:
     """The job asked for; with a table and no name, the classifier."""
     if name is None and data is None:
         raise InputError(f"name a job to train: {', '.join(JOBS)}")
-    return name or _CLASSIFIER
+    return name or CLASSIFIER
 
 
 def parameters(assignments: list[str], **options: Any) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise InputError(Fault(f"there is no checkpoint {path} to resume from"))
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile):
         raise InputError(Fault("is not a checkpoint, or is damaged", str(path))) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from dcsim.records import Fault, InputError
 from dcsim.training.activations import ACTIVATIONS
 from dcsim.training.base import Array
 from dcsim.training.data import LOADERS, Dataset
-from dcsim.training.loop import Schedule
+from dcsim.training.loop import FIGURES, Schedule
 from dcsim.training.model import Model
 from dcsim.training.models import DTYPES, build_mlp, build_transformer
 from dcsim.training.optimisers import OPTIMISERS
@@ -128,19 +129,14 @@ JOBS: dict[str, Job] = {
     )
 }
 
+#: The job that trains on a user's own table unless another is named.
+CLASSIFIER = "medical-classifier"
+
 _CHOICES: dict[str, tuple[str, ...]] = {
     "activation": tuple(ACTIVATIONS),
     "optimiser": tuple(OPTIMISERS),
     "dtype": tuple(DTYPES),
-    "target_metric": (
-        "",
-        "loss",
-        "accuracy",
-        "auc",
-        "average_precision",
-        "brier",
-        "perplexity",
-    ),
+    "target_metric": ("", *sorted({figure for names in FIGURES.values() for figure in names})),
 }
 #: Smallest and largest value allowed, both included.
 _RANGES: dict[str, tuple[float, float]] = {
@@ -203,6 +199,8 @@ def _checked(base: Job, overrides: Mapping[str, Any]) -> dict[str, Any]:
 def _value(base: Job, name: str, value: Any) -> Any:
     """One override in its field's type; raises ValueError with the sentence for the user."""
     known = tuple(base.parameters())
+    if name == "table" and name not in known:
+        raise ValueError(f"this job trains on no table; a classifier such as {CLASSIFIER} does")
     if name not in known:
         raise ValueError(f"this job has no such parameter{_hint(name, known)}")
     if name == "hidden":
@@ -212,9 +210,10 @@ def _value(base: Job, name: str, value: Any) -> Any:
         if name in _CHOICES and value not in _CHOICES[name]:
             raise ValueError(f'is "{value}"{_hint(str(value), _CHOICES[name])}')
         return str(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or kind(value) != value:
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    if not numeric or not math.isfinite(value) or kind(value) != value:
         raise ValueError(f'is "{value}"; it must be {"whole" if kind is int else "a number"}')
-    low, high = _RANGES.get(name, (-np.inf, np.inf))
+    low, high = _RANGES.get(name, (-math.inf, math.inf))
     if not low <= value <= high:
         raise ValueError(f"is {value:g}; it must be from {low:g} to {high:g}")
     return kind(value)

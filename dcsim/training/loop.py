@@ -15,6 +15,14 @@ from dcsim.training.base import Array
 from dcsim.training.data import Dataset, Part
 from dcsim.training.model import Model
 
+#: The figures that each task of a data set is judged by.
+FIGURES: dict[str, tuple[str, ...]] = {
+    "binary": ("loss", "accuracy", "auc", "average_precision", "brier"),
+    "classes": ("loss", "accuracy"),
+    "soft": ("loss", "accuracy"),
+    "language": ("loss", "accuracy", "perplexity"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -70,17 +78,17 @@ class Progress:
 
 
 def evaluate(model: Model, part: Part, task: str) -> dict[str, float]:
-    """The loss on a part of the data and the figures that fit the task."""
+    """The loss on a part of the data and the other `FIGURES` of the task."""
     loss, prediction = model.evaluate(part.x, part.t)
-    figures = {"loss": loss}
-    if task == "language":
-        figures["perplexity"] = metrics.perplexity(figures["loss"])
-    figures["accuracy"] = metrics.accuracy(prediction, part.t)
-    if task == "binary":
-        figures["auc"] = metrics.auc(prediction, part.t)
-        figures["average_precision"] = metrics.average_precision(prediction, part.t)
-        figures["brier"] = metrics.brier(prediction, part.t)
-    return figures
+    values: dict[str, Callable[[], float]] = {
+        "loss": lambda: loss,
+        "accuracy": lambda: metrics.accuracy(prediction, part.t),
+        "perplexity": lambda: metrics.perplexity(loss),
+        "auc": lambda: metrics.auc(prediction, part.t),
+        "average_precision": lambda: metrics.average_precision(prediction, part.t),
+        "brier": lambda: metrics.brier(prediction, part.t),
+    }
+    return {name: values[name]() for name in FIGURES[task]}
 
 
 class Trainer:

@@ -16,7 +16,7 @@ from dcsim.training.base import Array
 from dcsim.training.checkpoint import read_arrays, write_arrays
 from dcsim.training.data import Dataset
 from dcsim.training.jobs import Job, build_model, load_data
-from dcsim.training.loop import History, Progress, Trainer
+from dcsim.training.loop import FIGURES, History, Progress, Trainer
 from dcsim.training.metrics import bigram_loss, unigram_loss
 from dcsim.training.model import Model
 from dcsim.training.tracing import trace_batch
@@ -59,6 +59,7 @@ def run_job(
     """
     start = perf_counter()
     data = load_data(job)
+    _check_target(job, data)
     model = build_model(job, data)
     load_s = perf_counter() - start
     trainer = Trainer(model, data, job.schedule())
@@ -79,6 +80,18 @@ def run_job(
         saver.seconds,
         saver.size,
     )
+
+
+def _check_target(job: Job, data: Dataset) -> None:
+    """Refuse a target on a figure that this kind of data is not judged by."""
+    known = FIGURES[data.task]
+    if job.target_metric and job.target_metric not in known:
+        raise InputError(
+            Fault(
+                f"{job.target_metric} is not measured on {data.name}; take {', '.join(known)}",
+                field=f"{job.name}.target_metric",
+            )
+        )
 
 
 class _Saver:
