@@ -18,6 +18,7 @@ class Kind(StrEnum):
     """What the rows of the table are."""
 
     training = "training"
+    storage = "storage"
 
 
 def command(
@@ -28,21 +29,38 @@ def command(
     profile: Path | None = typer.Option(None, "--profile", help="A profile of `calibrate`."),
 ) -> None:
     """Predict every row of a table; where a measured column is present, print the errors."""
-    from dcsim.cost.row_estimates import COLUMNS, errors_by_block, estimate_rows
-
     table = read_table(rows)
-    estimates = estimate_rows(table, _fit(profile))
-    errors = errors_by_block(estimates, [_measured(row, "iteration_s") for row in table])
+    if kind is Kind.storage:
+        columns, predicted, errors = _storage(table)
+    else:
+        columns, predicted, errors = _training(table, profile)
     if out is not None:
-        out.write_text(_csv(estimates.rows, COLUMNS), encoding="utf-8")
+        out.write_text(_csv(predicted, columns), encoding="utf-8")
     if as_json:
-        document = {"rows": list(estimates.rows), "errors": errors}
+        document = {"rows": list(predicted), "errors": errors}
         typer.echo(json.dumps(document, indent=1, allow_nan=False))
         return
     if out is None:
-        sys.stdout.write(_csv(estimates.rows, COLUMNS))
+        sys.stdout.write(_csv(predicted, columns))
     if errors:
         typer.echo(_error_table(errors), err=out is None)
+
+
+Estimated = tuple[Sequence[str], Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]
+
+
+def _training(table: Sequence[dict[str, str]], profile: Path | None) -> Estimated:
+    from dcsim.cost.row_estimates import COLUMNS, errors_by_block, estimate_rows
+
+    estimates = estimate_rows(table, _fit(profile))
+    errors = errors_by_block(estimates, [_measured(row, "iteration_s") for row in table])
+    return COLUMNS, list(estimates.rows), errors
+
+
+def _storage(table: Sequence[dict[str, str]]) -> Estimated:
+    from dcsim.cost.storage_rows import COLUMNS, estimate_storage_rows
+
+    return COLUMNS, estimate_storage_rows(table), ()
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
