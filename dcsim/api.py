@@ -1,10 +1,9 @@
 """The use cases, as Python functions: what the command line calls and what users import."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dcsim.records import Fault, InputError, Result
+from dcsim.records import Result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +74,25 @@ def run(
     )
 
 
+def estimate_training(
+    rows: "pd.DataFrame", *, profile: "Profile | str | Path | None" = None
+) -> "pd.DataFrame":
+    """Predict every row of a table of training configurations.
+
+    `rows` has the layout columns of `dcsim estimate training`; the result has its output
+    columns, one row each in the same order, an empty field being None. Raises InputError
+    when a column that is needed is missing.
+    """
+    import pandas as pd
+
+    from dcsim.cost.row_estimates import COLUMNS, estimate_rows
+
+    text = rows.astype(object).where(rows.notna(), "").astype(str)
+    records = [{str(k): v for k, v in row.items()} for row in text.to_dict("records")]
+    estimates = estimate_rows(records, _profile(profile).training)
+    return pd.DataFrame(list(estimates.rows), columns=list(COLUMNS))
+
+
 def _scenario(scenario: "Scenario | str | Path") -> "Scenario":
     return load_scenario(scenario) if isinstance(scenario, str | Path) else scenario
 
@@ -86,17 +104,6 @@ def _profile(profile: "Profile | str | Path | None") -> "Profile":
         return reference_profile()
     if not isinstance(profile, str | Path):
         return profile
-    from dcsim.records.profile import Profile
+    from dcsim.calibration import load_profile
 
-    return Profile.from_json(_read_json(Path(profile)))
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(Fault(f"cannot be read: {error.strerror}", str(path))) from None
-    except ValueError as error:
-        raise InputError(
-            Fault(f"is not JSON ({error}); a profile comes from `dcsim calibrate`", str(path))
-        ) from None
+    return load_profile(profile)

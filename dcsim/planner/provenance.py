@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dcsim import catalogue
+from dcsim.cost.parameters import shipped_fit
 from dcsim.economics import BUSY_SHARE, BUSY_SHARE_SOURCE, NETWORK_SHARE, NETWORK_SHARE_SOURCE
 from dcsim.economics.bill import PURCHASE_RANGE, PURCHASE_RANGE_SOURCE
 from dcsim.planner.build import CHECKPOINT_BYTES_PER_PARAMETER
@@ -95,6 +96,12 @@ def _profile_sources(profile: Profile) -> Rows:
     if errors:
         middle = sorted(errors)[len(errors) // 2]
         rows.append(_row("operator model, median held-out error", middle, "1", host))
+    report = profile.training.fit_report or shipped_fit().fit_report
+    held_out = report.get("group_held_out", {})
+    if "median" in held_out:
+        text = f"{held_out['n']} published runs, each predicted by a fit without its source group"
+        source = Source(text, "fitted")
+        rows.append(_row("step model, median held-out error", held_out["median"], "1", source))
     for name, text in sorted(profile.sources.items()):
         rows.append(_row(f"profile: {name}", None, "", Source(text, "fitted")))
     return rows

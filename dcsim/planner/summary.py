@@ -20,7 +20,6 @@ from dcsim.planner.tables import (
     candidate_record,
     candidate_rows,
     frame,
-    heldout_rows,
     job_rows,
     ledger_rows,
     loss_rows,
@@ -29,6 +28,7 @@ from dcsim.planner.tables import (
     record_tables,
     run_rows,
 )
+from dcsim.planner.trust import heldout_rows, published_rows
 from dcsim.records import Interval, Result
 from dcsim.simulation import SimulationRecord, simulate
 
@@ -166,6 +166,7 @@ def _shared_tables(
         "breakdown": frame(breakdown_rows(compared), "breakdown"),
         "losses": frame(loss_rows(runs), "losses"),
         "host_heldout": frame(heldout_rows(found.profile.host.held_out), "host_heldout"),
+        "published": frame(published_rows(found.profile)),
         "finalist_runs": frame(run_rows(compared, found.scores), "finalist_runs"),
     }
     if shown is None or shown.outcome is None:

@@ -314,17 +314,3 @@ def loss_rows(real: Sequence[RealRun]) -> Rows:
                 }
             )
     return rows
-
-
-def heldout_rows(profile_rows: Sequence[Any]) -> Rows:
-    """The table `host_heldout` of the profile's machine."""
-    return [
-        {
-            "name": row.name,
-            "measured_s": row.measured_s,
-            "predicted_s": row.predicted_s,
-            "low_s": row.low_s,
-            "high_s": row.high_s,
-        }
-        for row in profile_rows
-    ]
