@@ -1,6 +1,7 @@
 """The SimPy model: nodes, fluid network, storage, failures, checkpoints, jobs."""
 
 from dcsim.simulation.goodput import best_interval, expected_runtime
+from dcsim.simulation.model import simulate
 from dcsim.simulation.record import (
     EventRecord,
     JobRecord,
@@ -39,12 +40,3 @@ __all__ = [
     "expected_runtime",
     "simulate",
 ]
-
-
-def simulate(spec: SimulationSpec, seed: int) -> SimulationRecord:
-    """One run of the cluster under one seed; equal arguments give equal records.
-
-    Raises InputError when the spec cannot be simulated (a job larger than its pool, an
-    unknown pool, scheduler or placement).
-    """
-    raise NotImplementedError

@@ -39,8 +39,8 @@ TIMELINE_SERIES: Mapping[str, str] = {
 class JobRecord:
     """How one job went; times in seconds from the start of the simulation.
 
-    `status` is `done`, `running` or `queued` when the simulation ended; `start_s` and
-    `end_s` are nan for what did not happen. `step_s` is the step time in force (the
+    `status` is `done`, `running`, `queued` or `not submitted` when the simulation ended;
+    `start_s` and `end_s` are nan for what did not happen. `step_s` is the step time in force (the
     median measured one for a real job). `wait_s` sums all time in the queue, `lost_s`
     the computing time whose result failures destroyed. `seconds` splits the time that
     the job held its accelerators by ledger class (wall time, not accelerator-seconds);

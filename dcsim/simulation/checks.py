@@ -1,0 +1,111 @@
+"""Named checks of a simulation spec; each fault says what is wrong and what would be right."""
+
+from collections.abc import Iterator
+from math import isfinite
+
+from dcsim.records import Fault, InputError
+from dcsim.scheduling.policies import placement, scheduler
+from dcsim.simulation.spec import JobSpec, RealJobSpec, SimulationSpec, TrainingJobSpec
+
+
+def check(spec: SimulationSpec) -> None:
+    """Raise InputError with every fault of `spec`."""
+    scheduler(spec.scheduler)
+    placement(spec.placement)
+    faults = [*_pools(spec), *_storage(spec), *_failures(spec), *_jobs(spec)]
+    if faults:
+        raise InputError(faults)
+
+
+def _pools(spec: SimulationSpec) -> Iterator[Fault]:
+    names = [pool.name for pool in spec.pools]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Fault(f"two pools are called {name}; give each its own name")
+    for pool in spec.pools:
+        if pool.nodes < 1 or pool.accelerators_per_node < 1:
+            yield Fault(f"pool {pool.name} is empty; it needs a node with an accelerator")
+        if pool.nic_bytes_per_s <= 0.0:
+            yield Fault(f"nodes of pool {pool.name} need a NIC rate above 0")
+        if not 0 <= spec.spares.get(pool.name, 0) <= pool.nodes:
+            yield Fault(f"pool {pool.name} cannot keep {spec.spares[pool.name]} spares")
+    for name in sorted(set(spec.spares) - set(names)):
+        yield Fault(f"spares name a pool {name}, which does not exist")
+    if not spec.horizon_s > 0.0:
+        yield Fault("the horizon must lie after the start")
+
+
+def _storage(spec: SimulationSpec) -> Iterator[Fault]:
+    storage = spec.storage
+    if storage is not None:
+        rates = (storage.read_bytes_per_s, storage.write_bytes_per_s, storage.port_bytes_per_s)
+        if storage.servers < 1 or min(rates) <= 0.0:
+            yield Fault("storage needs at least one server and rates above 0")
+        if storage.write_overhead < 1.0:
+            yield Fault("storage cannot write fewer bytes than it is given (write_overhead < 1)")
+    if spec.routes is not None:
+        nodes = sum(pool.nodes for pool in spec.pools)
+        if spec.routes.node_group.shape != (nodes,):
+            yield Fault(f"the routes describe {spec.routes.node_group.size} of {nodes} nodes")
+
+
+def _failures(spec: SimulationSpec) -> Iterator[Fault]:
+    for kind in spec.failures:
+        times = (kind.per_accelerator_s, kind.detect_s, kind.restart_s, kind.repair_s)
+        if min(times) < 0.0 or not all(map(isfinite, times)):
+            yield Fault(f"failure class {kind.name} needs finite rates and times of at least 0")
+        if min(kind.shape, kind.repair_shape) <= 0.0:
+            yield Fault(f"failure class {kind.name} needs Weibull shapes above 0")
+
+
+def _jobs(spec: SimulationSpec) -> Iterator[Fault]:
+    names = [job.name for job in spec.jobs]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Fault(f"two jobs are called {name}; give each its own name")
+    for job in spec.jobs:
+        yield from _size(spec, job)
+        yield from _training(job) if isinstance(job, TrainingJobSpec) else _real(spec, job)
+        if not (isfinite(job.submit_s) and job.submit_s >= 0.0):
+            yield Fault(f"job {job.name} must be submitted at a time of at least 0")
+
+
+def _size(spec: SimulationSpec, job: JobSpec) -> Iterator[Fault]:
+    pool = next((pool for pool in spec.pools if pool.name == job.pool), None)
+    if pool is None:
+        yield Fault(f"job {job.name} wants pool {job.pool}, which does not exist")
+        return
+    room = (pool.nodes - spec.spares.get(pool.name, 0)) * pool.accelerators_per_node
+    if not 0 < job.accelerators <= room:
+        yield Fault(
+            f"job {job.name} wants {job.accelerators} accelerators; "
+            f"pool {pool.name} has {room} besides its spares"
+        )
+
+
+def _training(job: TrainingJobSpec) -> Iterator[Fault]:
+    if job.steps < 1 or not (isfinite(job.step_s) and job.step_s > 0.0):
+        yield Fault(f"job {job.name} needs at least one step of a finite time above 0")
+    shares = (job.exposed_communication_share, job.pipeline_bubble_share)
+    if min(shares) < 0.0 or sum(shares) > 1.0 + 1e-9:
+        yield Fault(f"the parts of a step of job {job.name} must be shares that sum to at most 1")
+    if job.checkpoint_interval_s is not None and not job.checkpoint_interval_s > 0.0:
+        yield Fault(f"job {job.name} needs a checkpoint interval above 0, or none")
+    sizes = (
+        job.data_bytes_per_step,
+        job.initial_read_bytes,
+        job.checkpoint_bytes,
+        job.restore_bytes,
+        job.start_s,
+        job.step_log_spread,
+    )
+    if min(sizes) < 0.0 or not all(map(isfinite, sizes)):
+        yield Fault(f"sizes and times of job {job.name} must be finite and at least 0")
+
+
+def _real(spec: SimulationSpec, job: RealJobSpec) -> Iterator[Fault]:
+    if not any(pool.is_local for pool in spec.pools if pool.name == job.pool):
+        yield Fault(f"real job {job.name} can only be replayed on a local pool")
+    measured = (*job.step_s, job.startup_s, job.load_s, job.evaluation_s, job.checkpoint_s)
+    if not job.step_s or min(measured) < 0.0 or not all(map(isfinite, measured)):
+        yield Fault(f"real job {job.name} needs measured step times, all finite and at least 0")
+    if min(job.data_bytes, job.checkpoint_bytes) < 0.0:
+        yield Fault(f"sizes of real job {job.name} must be at least 0")

@@ -1,0 +1,116 @@
+"""When nodes and jobs fail, and whom it hits."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dcsim.simulation.events import COMPLETION, after
+from dcsim.simulation.nodes import FAILING
+from dcsim.simulation.repair import weibull_scale
+from dcsim.simulation.signals import Failure
+from dcsim.simulation.spec import FailureClass
+from dcsim.simulation.training_job import TrainingJob
+from dcsim.simulation.world import World
+
+
+class Failures:
+    """The next failure of every class on every node; one event is pending, the earliest.
+
+    Idle nodes fail like busy ones. A node that fails stops its clocks and is as good as
+    new when it comes back. Failures that keep the node hit one accelerator of it, drawn
+    evenly, and so at most one job.
+    """
+
+    def __init__(
+        self, world: World, jobs: Sequence[TrainingJob], classes: Sequence[FailureClass]
+    ) -> None:
+        self._world = world
+        self._jobs = jobs
+        self._classes = classes
+        rates = np.array([kind.per_accelerator_s for kind in classes])
+        nodes = world.nodes
+        with np.errstate(divide="ignore"):
+            mean = 1.0 / (rates[:, np.newaxis] * (nodes.capacity * nodes.counted))
+        shape = np.array([kind.shape for kind in classes])
+        unit = np.array([weibull_scale(1.0, kind.shape) for kind in classes])
+        self._scale = mean * unit[:, np.newaxis]
+        self._shape = shape[:, np.newaxis]
+        draws = world.streams.failures.weibull(self._shape, self._scale.shape)
+        self._next_s = self._scale * draws
+        self._version = 0
+        world.workshop.on_return = self._renew
+        self._schedule()
+
+    def _renew(self, node: int) -> None:
+        """`node` is as good as new."""
+        draws = self._world.streams.failures.weibull(self._shape[:, 0])
+        self._next_s[:, node] = self._world.environment.now + self._scale[:, node] * draws
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Wait for the earliest failure; what was pending before is void."""
+        self._version += 1
+        version = self._version
+        kind, node = np.unravel_index(int(np.argmin(self._next_s)), self._next_s.shape)
+        time_s = float(self._next_s[kind, node])
+        if np.isfinite(time_s):
+            environment = self._world.environment
+            after(
+                environment,
+                time_s - environment.now,
+                COMPLETION,
+                lambda: self._strike(int(kind), int(node), version),
+            )
+
+    def _strike(self, number: int, node: int, version: int) -> None:
+        if version != self._version:
+            return
+        kind = self._classes[number]
+        draws = self._world.streams.failures
+        now = self._world.environment.now
+        self._next_s[number, node] = now + self._scale[number, node] * draws.weibull(kind.shape)
+        self._world.nodes.failures[node] += 1
+        if kind.silent:
+            for job in self._victim(node):
+                job.corrupt(Failure(kind, node))
+        elif kind.takes_node:
+            self._break(kind, node)
+        else:
+            self._hit(kind, node, self._victim(node))
+        self._schedule()
+
+    def _break(self, kind: FailureClass, node: int) -> None:
+        """The node is gone, and with it every job on it."""
+        self._next_s[:, node] = np.inf
+        holders = [job for job in self._jobs if self._count(job, node)]
+        if holders:
+            self._world.nodes.set_state(self._world.environment.now, node, FAILING)
+        else:
+            self._world.workshop.take(node, kind)
+        self._hit(kind, node, holders)
+
+    def _hit(self, kind: FailureClass, node: int, jobs: Sequence[TrainingJob]) -> None:
+        if not jobs:
+            self._world.log.add("failure", node=node, detail=kind.name)
+        for job in jobs:
+            self._world.log.add("failure", job.name, node, kind.name)
+            job.fail(Failure(kind, node))
+
+    def _victim(self, node: int) -> list[TrainingJob]:
+        """The job on an accelerator of `node` drawn evenly; none if it is idle."""
+        slot = int(self._world.streams.victims.integers(self._world.nodes.capacity[node]))
+        for job in self._jobs:
+            slot -= self._count(job, node)
+            if slot < 0:
+                return [job]
+        return []
+
+    @staticmethod
+    def _count(job: TrainingJob, node: int) -> int:
+        """Accelerators of `node` that `job` holds."""
+        if job.held is None:
+            return 0
+        index = int(np.searchsorted(job.held.nodes, node))
+        if index == len(job.held.nodes) or job.held.nodes[index] != node:
+            return 0
+        return int(job.held.counts[index])

@@ -1,0 +1,232 @@
+"""What simulated and real jobs have in common: the queue, the books, the end."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import simpy
+
+from dcsim.simulation.dispatch import Held
+from dcsim.simulation.record import JobRecord
+from dcsim.simulation.signals import Stop
+from dcsim.simulation.spec import JobSpec
+from dcsim.simulation.traffic import READ, WRITE, Port, nic_count
+from dcsim.simulation.world import World
+
+#: A phase runs until it hands over to the next one; None ends the job.
+Phase = Callable[[], "Phases"]
+Phases = Generator[simpy.Event, Any, Any]
+
+
+class Job:
+    """A SimPy process that goes from phase to phase; an interrupt chooses another phase.
+
+    Whatever a job does while it holds accelerators is posted to the books when that
+    stretch ends, be it by an interrupt; `posted_s` is how far that reached.
+    """
+
+    kind = ""
+
+    def __init__(self, world: World, number: int, pool: int, spec: JobSpec, heavy: bool) -> None:
+        self.world = world
+        self.number = number
+        self.name = spec.name
+        self.pool = pool
+        self.accelerators = spec.accelerators
+        self.submit_s = spec.submit_s
+        self.priority = spec.priority
+        self.heavy = heavy
+        self.estimate_s = 0.0
+        self.held: Held | None = None
+        self.port: Port | None = None
+        self.process: simpy.Process | None = None
+        self.seconds: dict[str, float] = {}
+        self.posted_s = 0.0
+        self.start_s = float("nan")
+        self.end_s = float("nan")
+        self.wait_s = 0.0
+        self.queued_since: float | None = None
+        self.read_bytes = 0.0
+        self.written_bytes = 0.0
+        self.node_count = 0
+        self._granted: simpy.Event | None = None
+
+    @property
+    def now(self) -> float:
+        """The time."""
+        return float(self.world.environment.now)
+
+    @property
+    def running(self) -> bool:
+        """Whether the job holds accelerators."""
+        return self.held is not None
+
+    @property
+    def status(self) -> str:
+        """`done`, `running`, `queued` or `not submitted`."""
+        if self.end_s == self.end_s:
+            return "done"
+        if self.process is None:
+            return "not submitted"
+        return "running" if self.running else "queued"
+
+    def submit(self) -> None:
+        """Arrive: the process begins."""
+        self.world.log.add("submit", self.name)
+        self.process = self.world.environment.process(self._run())
+
+    def grant(self, held: Held) -> None:
+        """Take over accelerators from the dispatcher."""
+        self.held = held
+        self.node_count = len(held.nodes)
+        self.posted_s = self.now
+        if self.queued_since is not None:
+            self.wait_s += self.now - self.queued_since
+            self.queued_since = None
+        if self.start_s != self.start_s:
+            self.start_s = self.now
+        self.world.log.add("start", self.name, detail=f"{self.node_count} nodes")
+        self._open_port()
+        if self._granted is not None:
+            self._granted.succeed()
+
+    def wait_until(self, now: float) -> float:
+        """Time in the queue up to `now`, the present stay included."""
+        return self.wait_s + (now - self.queued_since if self.queued_since is not None else 0.0)
+
+    def record(self, now: float) -> JobRecord:
+        """How the job went, as far as it went."""
+        raise NotImplementedError
+
+    def _record(
+        self,
+        now: float,
+        steps: int,
+        steps_done: float,
+        step_s: float,
+        failures: int,
+        checkpoints: int,
+        lost_s: float,
+    ) -> JobRecord:
+        return JobRecord(
+            name=self.name,
+            kind=self.kind,
+            pool=self.world.nodes.pools[self.pool].name,
+            accelerators=self.accelerators,
+            nodes=self.node_count,
+            steps=steps,
+            steps_done=steps_done,
+            step_s=step_s,
+            submit_s=self.submit_s,
+            start_s=self.start_s,
+            end_s=self.end_s,
+            wait_s=self.wait_until(now),
+            failures=failures,
+            checkpoints=checkpoints,
+            lost_s=lost_s,
+            read_bytes=self.read_bytes,
+            written_bytes=self.written_bytes,
+            status=self.status,
+            seconds=dict(self.seconds),
+        )
+
+    def _run(self) -> Phases:
+        phase: Phase | None = self._queue
+        while phase is not None:
+            try:
+                phase = yield from phase()
+            except simpy.Interrupt as signal:
+                phase = self._interrupted(signal.cause)
+
+    def _interrupted(self, cause: object) -> Phase | None:
+        """The phase that follows an interrupt."""
+        if isinstance(cause, Stop):
+            return None
+        raise TypeError(f"{self.name} does not expect {cause}")
+
+    def _after_queue(self) -> Phase:
+        """The first phase with accelerators in hand."""
+        raise NotImplementedError
+
+    def _queue(self) -> Phases:
+        self.queued_since = self.now
+        self._granted = self.world.environment.event()
+        self.world.dispatcher.submit(self)
+        yield self._granted
+        return self._after_queue()
+
+    def _open_port(self) -> None:
+        assert self.held is not None
+        pool = self.world.nodes.pools[self.pool]
+        nics = nic_count(pool, self.held.counts)
+        self.port = self.world.traffic.attach(
+            self.pool, self.held.nodes, nics, self.heavy, self._disturbed
+        )
+
+    def _reopen_port(self) -> None:
+        """Other nodes, other links."""
+        if self.port is not None:
+            self.world.traffic.detach(self.port)
+            self._open_port()
+
+    def _disturbed(self) -> None:
+        """Another job begins to share the storage."""
+
+    def _release(self) -> None:
+        """Give up accelerators and access to the storage."""
+        if self.held is None or self.port is None:
+            return
+        self.world.traffic.detach(self.port)
+        self.world.dispatcher.release(self, self.held)
+        self.held = self.port = None
+
+    def _end(self) -> None:
+        self.end_s = self.now
+        self._release()
+        self.world.unfinished -= 1
+        self.world.log.add("end", self.name)
+
+    def _post(self, **seconds: float) -> None:
+        """Enter wall time by ledger class; together they reach from `posted_s` to now."""
+        for name, duration in seconds.items():
+            if duration == 0.0:
+                continue
+            self.seconds[name] = self.seconds.get(name, 0.0) + duration
+            self.world.books.post(self.pool, name, duration * self.accelerators)
+        self.posted_s = self.now
+
+    def _hold(self, ledger_class: str, duration_s: float) -> Generator[simpy.Event, Any, None]:
+        """Let time pass."""
+        begun = self.now
+        try:
+            yield self.world.environment.timeout(duration_s)
+        finally:
+            self._post(**{ledger_class: self.now - begun})
+
+    def _move(
+        self, ledger_class: str, direction: str, size_bytes: float
+    ) -> Generator[simpy.Event, Any, float]:
+        """Read or write and wait for it; the bytes moved.
+
+        An interrupt stops the transfer.
+        """
+        assert self.port is not None
+        traffic = self.world.traffic
+        begun = self.now
+        transfer = traffic.start(self.port, direction, size_bytes)
+        moved = 0.0
+        try:
+            yield from traffic.wait(transfer)
+            moved = size_bytes
+        except simpy.Interrupt:
+            moved = traffic.cancel(transfer)
+            raise
+        finally:
+            self._count(direction, moved)
+            self._post(**{ledger_class: self.now - begun})
+        return moved
+
+    def _count(self, direction: str, size_bytes: float) -> None:
+        if direction == READ:
+            self.read_bytes += size_bytes
+        elif direction == WRITE:
+            self.written_bytes += size_bytes

@@ -1,0 +1,164 @@
+"""One run of a cluster: put the parts together, run the events, write the record."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+import simpy
+
+from dcsim.simulation.audit import audit
+from dcsim.simulation.books import Books, pool_ledgers, total_ledger
+from dcsim.simulation.checks import check
+from dcsim.simulation.dispatch import Dispatcher
+from dcsim.simulation.events import ARRIVAL, EventLog, after
+from dcsim.simulation.failing import Failures
+from dcsim.simulation.job import Job
+from dcsim.simulation.nodes import Nodes
+from dcsim.simulation.real_job import RealJob
+from dcsim.simulation.record import NodeRecords, SimulationRecord
+from dcsim.simulation.repair import Workshop
+from dcsim.simulation.signals import Stop
+from dcsim.simulation.spec import SimulationSpec, TrainingJobSpec
+from dcsim.simulation.streams import streams
+from dcsim.simulation.timeline import Marks, timeline
+from dcsim.simulation.traffic import Traffic
+from dcsim.simulation.training_job import TrainingJob
+from dcsim.simulation.world import World
+
+
+def simulate(spec: SimulationSpec, seed: int) -> SimulationRecord:
+    """One run of the cluster under one seed; equal arguments give equal records.
+
+    Raises InputError when the spec cannot be simulated (a job larger than its pool, an
+    unknown pool, scheduler or placement).
+    """
+    check(spec)
+    world = _world(spec, seed)
+    jobs = _jobs(spec, world)
+    for job in jobs:
+        after(world.environment, job.submit_s, ARRIVAL, job.submit)
+    if spec.failures:
+        Failures(world, [job for job in jobs if isinstance(job, TrainingJob)], spec.failures)
+    marks = Marks()
+    outcome = _run(spec, world, jobs, marks)
+    return _record(spec, seed, world, jobs, marks, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    stopped: str
+    events: int
+
+
+def _world(spec: SimulationSpec, seed: int) -> World:
+    environment = simpy.Environment()
+    nodes = Nodes(spec.pools, spec.spares)
+    log = EventLog(environment)
+    random = streams(seed)
+    dispatcher = Dispatcher(environment, nodes, log, (spec.scheduler, spec.placement))
+    slots = min(len(spec.jobs), int(nodes.capacity.sum()))
+    return World(
+        environment=environment,
+        nodes=nodes,
+        workshop=Workshop(environment, nodes, dispatcher, log, random.repairs),
+        traffic=Traffic(environment, spec, slots),
+        dispatcher=dispatcher,
+        books=Books(len(spec.pools)),
+        log=log,
+        streams=random,
+        unfinished=len(spec.jobs),
+    )
+
+
+def _jobs(spec: SimulationSpec, world: World) -> tuple[Job, ...]:
+    pools = {pool.name: number for number, pool in enumerate(spec.pools)}
+    scores = world.streams.steps.standard_normal(len(spec.jobs))
+    return tuple(
+        TrainingJob(world, number, pools[job.pool], job, float(scores[number]))
+        if isinstance(job, TrainingJobSpec)
+        else RealJob(world, number, pools[job.pool], job)
+        for number, job in enumerate(spec.jobs)
+    )
+
+
+def _run(spec: SimulationSpec, world: World, jobs: tuple[Job, ...], marks: Marks) -> _Outcome:
+    """Process events until every job is done, the horizon or the event limit."""
+    environment, nodes, traffic = world.environment, world.nodes, world.traffic
+    events = 0
+    stopped = "done"
+    while world.unfinished:
+        if environment.peek() > spec.horizon_s or environment.peek() == float("inf"):
+            stopped = "horizon"
+            break
+        if events >= spec.event_limit:
+            stopped = "event limit"
+            break
+        environment.step()
+        events += 1
+        traffic.observe()
+        marks.mark(environment.now, (nodes.busy, nodes.down, len(world.dispatcher)))
+        if spec.audit:
+            audit(world, jobs)
+    if stopped == "horizon" and isfinite(spec.horizon_s) and environment.now < spec.horizon_s:
+        environment.run(until=spec.horizon_s)
+    _stop(world, jobs)
+    return _Outcome(stopped, events)
+
+
+def _stop(world: World, jobs: tuple[Job, ...]) -> None:
+    """Cut what runs, so that its time up to now is in the books."""
+    cut = [job.process for job in jobs if job.running and job.process is not None]
+    for process in cut:
+        process.interrupt(Stop())
+    for _ in cut:
+        # Interrupts go before all other events of their time.
+        world.environment.step()
+
+
+def _record(
+    spec: SimulationSpec,
+    seed: int,
+    world: World,
+    jobs: tuple[Job, ...],
+    marks: Marks,
+    outcome: _Outcome,
+) -> SimulationRecord:
+    end_s = float(world.environment.now)
+    world.nodes.close(end_s)
+    queued = [
+        sum(job.wait_until(end_s) * job.accelerators for job in jobs if job.pool == number)
+        for number in range(len(spec.pools))
+    ]
+    ledgers = pool_ledgers(world.books, world.nodes, end_s, queued)
+    cluster = [ledgers[pool.name] for pool in spec.pools if not pool.is_local]
+    traffic = world.traffic
+    links = traffic.records(end_s)
+    shared = links.capacity_bytes_per_s[: len(traffic.names)]
+    return SimulationRecord(
+        seed=seed,
+        end_s=end_s,
+        stopped=outcome.stopped,
+        jobs=tuple(job.record(end_s) for job in jobs),
+        nodes=_node_records(world.nodes, end_s),
+        links=links,
+        events=tuple(world.log.entries),
+        ledger=total_ledger(cluster),
+        ledgers=ledgers,
+        timeline=timeline(marks, traffic.log, shared, end_s, spec.timeline_points),
+        event_count=outcome.events,
+    )
+
+
+def _node_records(nodes: Nodes, end_s: float) -> NodeRecords:
+    owners = [nodes.pools[number] for number in nodes.pool]
+    numbers = np.arange(len(owners)) - nodes.first[nodes.pool]
+    duration = end_s if end_s > 0.0 else 1.0
+    return NodeRecords(
+        names=tuple(f"{pool.name}-{number}" for pool, number in zip(owners, numbers, strict=True)),
+        pool=tuple(pool.name for pool in owners),
+        node_type=tuple(pool.node_type for pool in owners),
+        accelerators=nodes.capacity,
+        busy_share=nodes.busy_s / (nodes.capacity * duration),
+        repair_share=nodes.down_s / duration,
+        failures=nodes.failures,
+    )

@@ -1,0 +1,24 @@
+"""What interrupts a job."""
+
+from dataclasses import dataclass
+
+from dcsim.simulation.spec import FailureClass
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure of `kind` on `node`; `corrupted_s` is when a silent one struck, else None."""
+
+    kind: FailureClass
+    node: int
+    corrupted_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbed:
+    """Another job begins to use the storage: a fast-forwarded stretch must be cut here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The simulation ends."""

@@ -1,0 +1,77 @@
+"""Time series of a run, averaged over equal intervals."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dcsim.simulation.record import Timeline
+from dcsim.simulation.traffic import READ, WRITE, TrafficLog
+
+Floats = NDArray[np.float64]
+
+
+class Marks:
+    """Counts that jump: busy and broken accelerators, jobs in the queue."""
+
+    def __init__(self) -> None:
+        self.time_s: list[float] = []
+        self.counts: list[tuple[int, int, int]] = []
+
+    def mark(self, now: float, counts: tuple[int, int, int]) -> None:
+        """From `now` on these counts hold."""
+        if not self.counts or self.counts[-1] != counts:
+            self.time_s.append(now)
+            self.counts.append(counts)
+
+
+def timeline(
+    marks: Marks, log: TrafficLog, shared_bytes_per_s: Floats, end_s: float, points: int
+) -> Timeline:
+    """Means over `points` equal intervals of [0, end_s]; empty for 0 points or no time."""
+    if points <= 0 or end_s <= 0.0:
+        return Timeline(np.zeros(0))
+    edges = np.linspace(0.0, end_s, points + 1)
+    width = end_s / points
+    series: dict[str, Floats] = {}
+    counts = np.array(marks.counts, dtype=float).reshape(-1, 3)
+    times = np.array(marks.time_s)
+    for column, name in enumerate(("accelerators_busy", "accelerators_down", "queue_length")):
+        series[name] = _means_of_steps(times, counts[:, column], edges)
+    begin, end, moved = _columns(log)
+    directions = np.array([entry[3] for entry in log.entries])
+    for name, direction in (("storage_read", READ), ("storage_write", WRITE)):
+        chosen = directions == direction if len(directions) else np.zeros(0, dtype=bool)
+        series[name] = _moved_within(begin[chosen], end[chosen], moved[chosen], edges) / width
+    busiest = np.zeros(points)
+    for link, capacity in enumerate(shared_bytes_per_s):
+        chosen = np.array([link in entry[4] for entry in log.entries], dtype=bool)
+        rate = _moved_within(begin[chosen], end[chosen], moved[chosen], edges) / width
+        busiest = np.maximum(busiest, rate / capacity)
+    series["network_busiest"] = busiest
+    return Timeline(edges[1:], series)
+
+
+def _columns(log: TrafficLog) -> tuple[Floats, Floats, Floats]:
+    table = np.array([entry[:3] for entry in log.entries], dtype=float).reshape(-1, 3)
+    return table[:, 0], table[:, 1], table[:, 2]
+
+
+def _means_of_steps(times: Floats, values: Floats, edges: Floats) -> Floats:
+    """Means of a step function (0 before its first time) between the edges."""
+    if not len(times):
+        return np.zeros(len(edges) - 1)
+    knots = np.append(times, max(edges[-1], times[-1]))
+    area = np.concatenate([[0.0], np.cumsum(values * np.diff(knots))])
+    return np.diff(np.interp(edges, knots, area)) / np.diff(edges)
+
+
+def _moved_within(begin: Floats, end: Floats, moved: Floats, edges: Floats) -> Floats:
+    """Bytes between the edges when each entry moves evenly from its begin to its end."""
+    if not len(begin):
+        return np.zeros(len(edges) - 1)
+    duration = np.maximum(end - begin, 1e-9 * max(edges[-1], 1.0))
+    knots = np.concatenate([begin, begin + duration])
+    change = np.concatenate([moved / duration, -moved / duration])
+    order = np.argsort(knots, kind="stable")
+    knots, rate = knots[order], np.cumsum(change[order])
+    carried = np.concatenate([[0.0], np.cumsum(rate[:-1] * np.diff(knots))])
+    return np.diff(np.interp(edges, knots, carried))

@@ -1,0 +1,164 @@
+"""A simulated training run: from the queue through failures and restarts to the end."""
+
+import numpy as np
+
+from dcsim.simulation.dispatch import Held
+from dcsim.simulation.job import Phase, Phases
+from dcsim.simulation.nodes import SPARE, UP
+from dcsim.simulation.record import JobRecord
+from dcsim.simulation.signals import Disturbed, Failure, Stop
+from dcsim.simulation.spec import TrainingJobSpec
+from dcsim.simulation.stepping import SteppingJob
+from dcsim.simulation.traffic import READ
+from dcsim.simulation.world import World
+
+
+class TrainingJob(SteppingJob):
+    """Phases: queue, start, work; after a failure detect, restart and work again.
+
+    A failure of which nobody knows yet is in `_pending`; `restart_s` belongs to the last.
+    """
+
+    kind = "training"
+
+    def __init__(
+        self, world: World, number: int, pool: int, spec: TrainingJobSpec, score: float
+    ) -> None:
+        super().__init__(world, number, pool, spec, score)
+        self.failures = 0
+        self.lost_s = 0.0
+        self.restart_s = 0.0
+        self.corrupted_s: float | None = None
+        self._pending: list[Failure] = []
+
+    def fail(self, failure: Failure) -> None:
+        """A failure hits the job, which holds accelerators."""
+        assert self.process is not None
+        self._in_train = False
+        self.process.interrupt(failure)
+
+    def corrupt(self, failure: Failure) -> None:
+        """The job computes garbage from now on; it will know after the detection time."""
+        struck = self.now
+        if self.corrupted_s is None:
+            self.corrupted_s = struck
+        found = Failure(failure.kind, failure.node, corrupted_s=struck)
+        timeout = self.world.environment.timeout(failure.kind.detect_s)
+        timeout.callbacks.append(lambda _: self._discover(found))
+
+    def record(self, now: float) -> JobRecord:
+        """How the job went, as far as it went."""
+        return self._record(
+            now,
+            steps=self.spec.steps,
+            steps_done=self.step,
+            step_s=self.step_s,
+            failures=self.failures,
+            checkpoints=self.checkpoints,
+            lost_s=self.lost_s,
+        )
+
+    def _after_queue(self) -> Phase:
+        return self._restart if self.failures else self._start
+
+    def _start(self) -> Phases:
+        yield from self._hold("starting", self.spec.start_s)
+        yield from self._move("data_wait", READ, self.spec.initial_read_bytes)
+        return self._work
+
+    def _work(self) -> Phases:
+        yield from self._all_steps()
+        yield from self._await_writer()
+        self._end()
+        return None
+
+    def _detect(self) -> Phases:
+        last = self._pending[-1]
+        # Finding a silent corruption has taken its time already, while the job ran on.
+        yield from self._hold(
+            "detecting_failure", 0.0 if last.corrupted_s is not None else last.kind.detect_s
+        )
+        self.world.log.add("detected", self.name, last.node, last.kind.name)
+        self.restart_s = last.kind.restart_s
+        failed, self._pending = self._pending, []
+        replaced = [self._hand_over(failure) for failure in failed if failure.kind.takes_node]
+        if all(replaced):
+            return self._restart
+        self.world.log.add("requeue", self.name)
+        self._release()
+        return self._queue
+
+    def _restart(self) -> Phases:
+        yield from self._hold("restarting", self.restart_s)
+        size = self.spec.restore_bytes if self.saved else self.spec.initial_read_bytes
+        yield from self._move("restarting", READ, size)
+        self.world.log.add("resume", self.name, detail=f"step {self.saved}")
+        return self._work
+
+    def _interrupted(self, cause: object) -> Phase | None:
+        if isinstance(cause, Failure):
+            self.failures += 1
+            self._drop_writer()
+            self._roll_back(cause.corrupted_s)
+            self._pending.append(cause)
+            return self._detect
+        if isinstance(cause, Disturbed):
+            self._resume_writer()
+            return self._work
+        if isinstance(cause, Stop):
+            self._drop_writer()
+        return super()._interrupted(cause)
+
+    def _discover(self, found: Failure) -> None:
+        """The corruption of `found` shows, unless a restart has undone it meanwhile."""
+        if self.corrupted_s != found.corrupted_s or self.status == "done":
+            return
+        self.world.log.add("failure", self.name, found.node, found.kind.name)
+        if self.running:
+            self.fail(found)
+        else:
+            self._roll_back(found.corrupted_s)
+
+    def _roll_back(self, corrupted_s: float | None) -> None:
+        """Return to the last checkpoint, or to the last one from before a corruption."""
+        if corrupted_s is not None:
+            self.saved_s, self.saved = self.history.last_before(corrupted_s)
+            self.history.forget_after(self.saved_s)
+        self.lost_s += (self.step - self.saved) * self.step_s
+        self.step = float(self.saved)
+        self.segment = self.saved
+        if self.corrupted_s is not None and self.saved_s < self.corrupted_s:
+            self.corrupted_s = None
+
+    def _hand_over(self, failure: Failure) -> bool:
+        """Give the failed node to the workshop; whether another one has taken its place."""
+        assert self.held is not None
+        world, held = self.world, self.held
+        place = np.flatnonzero(held.nodes == failure.node)
+        if not place.size:
+            return True
+        index = int(place[0])
+        count = held.counts[index : index + 1]
+        world.nodes.give(self.now, held.nodes[index : index + 1], count)
+        self.held = Held(np.delete(held.nodes, index), np.delete(held.counts, index))
+        if world.nodes.free[failure.node] == world.nodes.capacity[failure.node]:
+            world.workshop.take(failure.node, failure.kind)
+        other = world.nodes.substitute(self.pool, int(count[0]), self.held.nodes)
+        if other >= 0:
+            self._take_over(other, int(count[0]))
+        return other >= 0
+
+    def _take_over(self, node: int, count: int) -> None:
+        """Put `count` accelerators of `node` in the place of those that were lost."""
+        assert self.held is not None
+        world = self.world
+        if world.nodes.state[node] == SPARE:
+            world.nodes.set_state(self.now, node, UP)
+        world.nodes.take(self.now, np.array([node]), np.array([count]))
+        index = int(np.searchsorted(self.held.nodes, node))
+        self.held = Held(
+            np.insert(self.held.nodes, index, node), np.insert(self.held.counts, index, count)
+        )
+        world.dispatcher.started(self, self.held, self.now + self.estimate_s)
+        world.log.add("replaced", self.name, node)
+        self._reopen_port()

@@ -1,0 +1,28 @@
+"""What every job of one simulation shares."""
+
+from dataclasses import dataclass
+
+import simpy
+
+from dcsim.simulation.books import Books
+from dcsim.simulation.dispatch import Dispatcher
+from dcsim.simulation.events import EventLog
+from dcsim.simulation.nodes import Nodes
+from dcsim.simulation.repair import Workshop
+from dcsim.simulation.streams import Streams
+from dcsim.simulation.traffic import Traffic
+
+
+@dataclass(slots=True)
+class World:
+    """The parts of a running simulation; `unfinished` counts jobs that are not done."""
+
+    environment: simpy.Environment
+    nodes: Nodes
+    workshop: Workshop
+    traffic: Traffic
+    dispatcher: Dispatcher
+    books: Books
+    log: EventLog
+    streams: Streams
+    unfinished: int
