@@ -49,8 +49,7 @@ def _columns(kind: str) -> list[Column]:
         "models": [
             ("layers", field_of("layers")),
             ("hidden", field_of("hidden")),
-            ("heads", field_of("heads")),
-            ("kv", field_of("kv_heads")),
+            ("heads", lambda r: f"{r.heads}/{r.kv_heads}" if r.heads else "-"),
             ("vocab", field_of("vocab")),
             ("context", field_of("seq_len")),
             ("size", size("published_parameters", "count")),
@@ -77,9 +76,9 @@ def _columns(kind: str) -> list[Column]:
             ("basis", field_of("basis")),
         ],
         "prices": [
-            ("item", lambda r: r.item[:26]),
-            ("region", lambda r: r.region[:12]),
-            ("price", lambda r: f"{r.price_usd:,g} {r.unit}"),
+            ("item", lambda r: r.item[:24]),
+            ("region", lambda r: r.region[:11]),
+            ("price", lambda r: f"{r.price_usd:,.10g} {r.unit}"),
         ],
     }
     columns = tables.get(kind)

@@ -51,7 +51,7 @@ def with_override(path: str | Path, key: str, value: Any) -> Scenario:
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a scenario file."""
     schema = ScenarioFile.model_json_schema()
-    return {"$schema": _JSON_SCHEMA_DIALECT, "title": "dcsim scenario", **schema}
+    return {"$schema": _JSON_SCHEMA_DIALECT, **schema, "title": "dcsim scenario"}
 
 
 def _read(path: Path) -> bytes:

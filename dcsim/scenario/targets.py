@@ -38,14 +38,8 @@ def read_target(metric: str, bounds: Mapping[str, Any]) -> Target:
     given = {name: value for name, value in bounds.items() if value is not None}
     if len(given) != 1:
         what = "no bound" if not given else f"{len(given)} bounds"
-        raise ValueProblems(
-            [
-                (
-                    (),
-                    f"the objective on {shown(metric)} has {what}; write one of by, at_most, at_least",
-                )
-            ]
-        )
+        hint = "write one of by, at_most, at_least"
+        raise ValueProblems([((), f"the objective on {shown(metric)} has {what}; {hint}")])
     bound, raw = next(iter(given.items()))
     dimension = found.parameters["dimension"]
     if bound == "by" and dimension != "time":
