@@ -197,10 +197,15 @@ def _local_pool(group: NodeGroup) -> PoolSpec:
     )
 
 
+#: Between a real job's name and the number of its repeat, from the second on.
+REPEAT = "#"
+
+
 def _real_jobs(real: Sequence[tuple[RealWork, RealRun]], pool: str) -> tuple[RealJobSpec, ...]:
+    """Every repeat of every real job, with the times that were measured once."""
     return tuple(
         RealJobSpec(
-            name=work.name,
+            name=work.name if repeat == 1 else f"{work.name}{REPEAT}{repeat}",
             pool=pool,
             step_s=run.step_s,
             submit_s=work.submit_s,
@@ -214,4 +219,5 @@ def _real_jobs(real: Sequence[tuple[RealWork, RealRun]], pool: str) -> tuple[Rea
             priority=work.priority,
         )
         for work, run in real
+        for repeat in range(1, work.repeats + 1)
     )

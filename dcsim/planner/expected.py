@@ -190,7 +190,7 @@ def _real_ends(real: Sequence[tuple[RealWork, RealRun]]) -> dict[str, float]:
     """Ends of the real jobs, one at a time on this machine."""
     free, ends = 0.0, {}
     for work, run in sorted(real, key=lambda pair: (pair[0].submit_s, -pair[0].priority)):
-        free = max(free, work.submit_s) + run.total_s + run.checkpoint_s
+        free = max(free, work.submit_s) + work.repeats * (run.total_s + run.checkpoint_s)
         ends[work.name] = free
     return ends
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dcsim.economics import ACTIVITY, CATEGORIES, Rates
+from dcsim.planner.build import REPEAT
 from dcsim.planner.candidates import Candidate
 from dcsim.planner.outcomes import Outcome
 from dcsim.planner.sampling import Scores
@@ -224,7 +225,7 @@ def job_rows(record: SimulationRecord, steps: Sequence[Step], real: Sequence[Rea
         {
             "name": job.name,
             "kind": job.kind,
-            "model": models.get(job.name, ""),
+            "model": models.get(job.name.partition(REPEAT)[0], ""),
             "submit_s": job.submit_s,
             "start_s": job.start_s,
             "end_s": job.end_s,
