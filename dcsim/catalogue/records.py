@@ -174,6 +174,9 @@ class FailureRates:
     repair_s: float
     source: Source
     basis: str = "job-visible"
+    detect_source: Source | None = None
+    restart_source: Source | None = None
+    repair_source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,18 @@ def recovery(kind: str) -> tuple[float, Source]:
 
 
 def _rates(entry: Mapping[str, Any]) -> FailureRates:
+    detect_s, detect_source = recovery("detect")
+    restart_s, restart_source = recovery("restart")
+    repair_s, repair_source = recovery("repair")
     return FailureRates(
         name=entry["name"],
         per_accelerator_s=MappingProxyType(_per_accelerator_s(entry)),
-        detect_s=recovery("detect")[0],
-        restart_s=recovery("restart")[0],
-        repair_s=recovery("repair")[0],
+        detect_s=detect_s,
+        restart_s=restart_s,
+        repair_s=repair_s,
         source=_source(entry),
         basis=entry["basis"],
+        detect_source=detect_source,
+        restart_source=restart_source,
+        repair_source=repair_source,
     )

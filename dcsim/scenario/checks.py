@@ -5,7 +5,7 @@ from typing import Any
 
 from dcsim import catalogue
 from dcsim.scenario.faults import Problem
-from dcsim.scenario.redundancy import read_redundancy
+from dcsim.scenario.redundancy import STORAGE_SYSTEM, read_redundancy
 from dcsim.scenario.schema import NodesPart, ScenarioFile, TrainingPart
 from dcsim.units import QuantityError, number, parse_date, shown
 
@@ -22,14 +22,16 @@ def names_differ(file: ScenarioFile) -> Iterator[Problem]:
     lists: tuple[tuple[tuple[str, ...], Sequence[Any]], ...] = (
         (("cluster", "nodes"), file.cluster.nodes),
         (("workload",), file.workload),
+        (("objectives",), file.objectives),
     )
     for path, items in lists:
         seen: set[str] = set()
         for index, item in enumerate(items):
-            if item.name in seen:
-                message = f'the name "{item.name}" is taken; give every item its own'
-                yield Problem((*path, index, "name"), message)
-            seen.add(item.name)
+            name = item.name or item.metric
+            if name in seen:
+                message = f'the name "{name}" is taken; give every item its own name'
+                yield Problem((*path, index, "name" if item.name else "metric"), message)
+            seen.add(name)
 
 
 def total_is_no_name(file: ScenarioFile) -> Iterator[Problem]:
@@ -50,21 +52,23 @@ def start_is_a_date(file: ScenarioFile) -> Iterator[Problem]:
 
 
 def redundancy_is_known(file: ScenarioFile) -> Iterator[Problem]:
-    """The redundancy has a known form and enough servers to spread over."""
+    """The redundancy, written or the system's own, has enough servers to spread over."""
     storage = file.cluster.storage
-    if storage is None or storage.redundancy is None:
+    if storage is None:
         return
-    path = ("cluster", "storage", "redundancy")
+    path = ("cluster", "storage", "redundancy" if storage.redundancy else "servers")
+    system = catalogue.storage_system(storage.system or STORAGE_SYSTEM)
+    redundancy = storage.redundancy or system.redundancy
     try:
-        data, parity = read_redundancy(storage.redundancy)
+        parts = sum(read_redundancy(redundancy))
     except QuantityError as error:
         yield Problem(path, str(error))
         return
-    if storage.servers is not None and storage.servers < data + parity:
+    if storage.servers is not None and storage.servers < parts:
         yield Problem(
             path,
-            f'"{storage.redundancy}" needs {data + parity} servers, but there are '
-            f"{storage.servers}; add servers or choose fewer parts",
+            f'"{redundancy}" of {system.name} needs {parts} servers, but there are '
+            f"{storage.servers}; add servers or choose a redundancy of fewer parts",
         )
 
 

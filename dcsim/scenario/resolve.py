@@ -10,7 +10,7 @@ from typing import TypeVar
 from dcsim import catalogue
 from dcsim.catalogue.records import NodeType, SiteFacts
 from dcsim.records import Source
-from dcsim.scenario.redundancy import read_redundancy
+from dcsim.scenario.redundancy import STORAGE_SYSTEM, read_redundancy
 from dcsim.scenario.resolved import (
     CheckpointPolicy,
     Cluster,
@@ -49,7 +49,6 @@ from dcsim.workload.software import software
 REGION = "us-virginia"
 TOPOLOGY = "fat-tree"
 RADIX = 64
-STORAGE_SYSTEM = "nvme-pfs"
 STORAGE_SERVERS = 16
 SOFTWARE_FAMILY = "megatron-bridge"
 FAILURES = "llama3"
@@ -94,7 +93,7 @@ def resolve(file: ScenarioFile, path: Path, text: bytes) -> Scenario:
     gaps = Gaps()
     return Scenario(
         name=file.name,
-        title=file.title or file.name,
+        title=file.title or _title(file),
         seed=gaps.fill(file.seed, "seed", 0, "any seed gives a fair draw; fixed to repeat it"),
         site=_site(file.site or SitePart(), gaps),
         cluster=_cluster(file, gaps),
@@ -107,6 +106,14 @@ def resolve(file: ScenarioFile, path: Path, text: bytes) -> Scenario:
         path=path,
         text=text,
     )
+
+
+def _title(file: ScenarioFile) -> str:
+    """What the scenario is about, from its only training job, else its name."""
+    jobs = [work for work in file.workload if isinstance(work, TrainingPart)]
+    if len(jobs) != 1:
+        return file.name
+    return f"Train {jobs[0].model} on {format_quantity(jobs[0].tokens, 'count')} tokens"
 
 
 def _site(part: SitePart, gaps: Gaps) -> Site:
@@ -177,13 +184,16 @@ def _storage(part: StoragePart, gaps: Gaps) -> Storage:
         part.system, f"{where}.system", STORAGE_SYSTEM, "a parallel file system on NVMe servers"
     )
     system = catalogue.storage_system(name)
-    servers = gaps.fill(
-        part.servers, f"{where}.servers", STORAGE_SERVERS, "one stripe of most redundancies fits"
-    )
     redundancy = gaps.fill(
         part.redundancy, f"{where}.redundancy", system.redundancy, f"default of {name}"
     )
     data, parity = read_redundancy(redundancy)
+    servers = gaps.fill(
+        part.servers,
+        f"{where}.servers",
+        max(STORAGE_SERVERS, data + parity),
+        "a small system that holds one stripe",
+    )
     return Storage(system, servers, data, parity)
 
 

@@ -48,7 +48,7 @@ class SitePart(Part):
     power: Annotated[float, Quantity("power", positive=True)] | None = None
     racks: Count | None = None
     rack_power: Annotated[float, Quantity("power", positive=True)] | None = None
-    pue: Annotated[float, Quantity("share", most=10.0)] | None = None
+    pue: Annotated[float, Quantity("count", least=1.0, most=10.0)] | None = None
     tariff: Annotated[float, Quantity("energy-price", most=100.0)] | None = None
     carbon: Annotated[float, Quantity("carbon-intensity", most=10.0)] | None = None
 
@@ -66,7 +66,7 @@ class NetworkPart(Part):
 
     topology: Annotated[str, named("topology")] | None = None
     radix: Annotated[int, Whole(2, 4096)] | None = None
-    oversubscription: Annotated[float, Quantity("share", positive=True, most=64.0)] | None = None
+    oversubscription: Annotated[float, Quantity("count", least=1.0, most=64.0)] | None = None
     nic: Annotated[float, Quantity("rate", positive=True)] | None = None
 
 

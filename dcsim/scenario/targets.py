@@ -53,6 +53,10 @@ def read_target(metric: str, bounds: Mapping[str, Any]) -> Target:
             day = parse_date(raw).isoformat()
         else:
             value = parse(raw, dimension)
+            if dimension == "time" and value == 0:
+                raise QuantityError('no time is too short; write a duration such as "60 d"')
+            if dimension == "share" and value > 1:
+                raise QuantityError(f'{shown(raw)} is more than all; write a share such as "90 %"')
     except QuantityError as error:
         raise ValueProblems([((bound,), str(error))]) from None
     return Target(

@@ -52,6 +52,7 @@ class Quantity(Reader):
     dimension: str
     positive: bool = False
     most: float = math.inf
+    least: float = 0.0
 
     def read(self, value: Any) -> float:
         """The size in the base unit."""
@@ -60,6 +61,9 @@ class Quantity(Reader):
         if self.positive and size == 0:
             example = DIMENSIONS[self.dimension].example
             raise QuantityError(f'zero makes no sense here; write {noun} such as "{example}"')
+        if size < self.least:
+            least = format_quantity(self.least, self.dimension)
+            raise QuantityError(f"{shown(value)} is less than the least accepted, {least}")
         if size > self.most:
             most = format_quantity(self.most, self.dimension)
             raise QuantityError(f"{shown(value)} is more than the largest accepted, {most}")
