@@ -16,6 +16,7 @@ from dcsim.records import Fault, InputError, RealRun
 from dcsim.training.jobs import CLASSIFIER, JOBS, Job
 from dcsim.training.jobs import job as ready_job
 from dcsim.training.loop import Progress
+from dcsim.workers import WorkerDied
 
 WIDTH = 80
 
@@ -76,8 +77,15 @@ def run(name: str, settings: dict[str, Any], out: Path | None, resume: bool, as_
     if directory.exists() and not directory.is_dir():
         raise InputError(Fault("is a file; --out takes a directory", str(directory)))
     checkpoint = directory / "checkpoint.npz"
-    with _reporter(job.name) as report:
-        result = measure_job(job, checkpoint=checkpoint, resume=resume, on_progress=report.progress)
+    try:
+        with _reporter(job.name) as report:
+            result = measure_job(
+                job, checkpoint=checkpoint, resume=resume, on_progress=report.progress
+            )
+    except WorkerDied as error:
+        kept = "; go on with --resume" if checkpoint.is_file() else ""
+        print(f"{error}{kept}", file=sys.stderr)
+        raise SystemExit(1) from None
     write_history(result, directory)
     if result.stopped == "diverged":
         raise InputError(

@@ -80,6 +80,7 @@ def learning_curve(run: RealRun) -> bytes:
     from matplotlib.figure import Figure
 
     losses = np.array(run.losses)
+    losses = losses[np.isfinite(losses)]  # a run that diverged ends in one that is not
     window = max(int(_SMOOTHING * len(losses)), 1)
     ends = np.cumsum(np.concatenate([[0.0], losses]))
     smooth = (ends[window:] - ends[:-window]) / window
@@ -87,15 +88,20 @@ def learning_curve(run: RealRun) -> bytes:
     axes = figure.subplots()
     axes.plot(np.arange(1, len(losses) + 1), losses, color="#bbbbbb", linewidth=0.6)
     axes.plot(np.arange(window, len(losses) + 1), smooth, color="#0072b2", linewidth=1.4)
-    axes.annotate("training", (len(losses), smooth[-1]), color="#0072b2", fontsize=8)
+    labels = [("training", len(losses), float(smooth[-1]), "#0072b2")]
     if run.evaluations:
         steps = [entry["step"] for entry in run.evaluations]
         values = [entry["loss"] for entry in run.evaluations]
         axes.plot(steps, values, "o-", color="#d55e00", markersize=3, linewidth=1.0)
-        axes.annotate("validation", (steps[-1], values[-1]), color="#d55e00", fontsize=8)
+        labels.append(("validation", int(steps[-1]), values[-1], "#d55e00"))
+    labels.sort(key=lambda label: label[2])
+    for shift, (text, x, y, color) in zip((-9, 4), labels, strict=False):
+        axes.annotate(
+            text, (x, y), xytext=(3, shift), textcoords="offset points", color=color, fontsize=8
+        )
     axes.set_xlabel("step")
     axes.set_ylabel(f"{run.loss_name} (nats)" if "entropy" in run.loss_name else run.loss_name)
-    axes.margins(x=0.12)
+    axes.set_xlim(0, 1.15 * len(losses))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     out = io.BytesIO()

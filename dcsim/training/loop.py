@@ -120,11 +120,12 @@ class Trainer:
     def run(
         self,
         on_progress: Callable[[Progress], None] | None = None,
-        on_epoch: Callable[[], None] | None = None,
+        on_step: Callable[[], None] | None = None,
     ) -> str:
         """Train to the end; returns `target`, `limit` or `diverged`.
 
-        `on_progress` hears of every step, `on_epoch` is called after every evaluation.
+        `on_progress` hears of every step; `on_step` is called after it, and after the
+        evaluation that may follow it, when `state` can be taken.
         """
         history, stopped = self.history, "limit"
         if history.evaluations and self.schedule.reached(history.evaluations[-1]):
@@ -140,11 +141,11 @@ class Trainer:
                     figures = self._evaluate(self.data.validation)
                     place = {"step": len(history.losses), "epoch": epoch}
                     history.evaluations.append(place | figures)
-                    if on_epoch:
-                        on_epoch()
                     if self.schedule.reached(figures):
                         stopped = "target"
                         break
+                if on_step:
+                    on_step()
         return stopped
 
     def final_figures(self) -> dict[str, float]:

@@ -21,9 +21,9 @@ from dcsim.training.metrics import bigram_loss, unigram_loss
 from dcsim.training.model import Model
 from dcsim.training.tracing import trace_batch
 
-#: Checkpoints are written at the ends of epochs, but not more often than this: writing to a
-#: disk after every step of a tiny job would slow its steps down.
-CHECKPOINT_EVERY_S = 2.0
+#: Seconds of training that a kill may cost; a disk that is written to all the time would
+#: slow the steps down.
+CHECKPOINT_EVERY_S = 4.0
 #: Parameters that may differ between a checkpoint and the run that goes on from it.
 _MAY_CHANGE = frozenset(("epochs", "max_steps", "target_metric", "target"))
 
@@ -52,10 +52,9 @@ def run_job(
 ) -> Outcome:
     """Train `job`; returns its history and its figures on validation and test data.
 
-    With `checkpoint`, the state is written there at the end, and before that at the ends of
-    epochs, every two seconds at most; with `resume` too, training goes on from it and ends
-    as if it had never stopped, bit for bit. Raises
-    InputError when the checkpoint is missing, damaged or of another job.
+    With `checkpoint`, the state is written there every few seconds and at the end; with
+    `resume` too, training goes on from it and ends as if it had never stopped, bit for bit.
+    Raises InputError when the checkpoint is missing, damaged or of another job.
     """
     start = perf_counter()
     data = load_data(job)
