@@ -66,7 +66,8 @@ def dense_products_s(table: TrainingTable, shapes: Shapes, device: DeviceRates) 
     rate = (device.product_flops, device.product_knee)
     out: Floats = np.zeros(1)
     for _, k, n, split_k, split_n in attention_products(table):
-        rows, columns = (k / tp if split_k else k), (n / tp if split_n else n)
+        rows = np.asarray(k / tp if split_k else k, dtype=float)
+        columns = np.asarray(n / tp if split_n else n, dtype=float)
         out = out + _product_s(m, columns, rows, *rate)
     h = table.hidden.astype(float)
     up = table.mlp_matrices - 1.0
@@ -157,13 +158,14 @@ def layer_time(table: TrainingTable, shapes: Shapes, rates: Rates) -> LayerTime:
     backward = np.where(device.unfused, UNFUSED_ATTENTION_PASSES, FUSED_ATTENTION_PASSES)
     full = (table.layouts.recompute == 2).astype(float)
     selective = (table.layouts.recompute == 1).astype(float)
-    core = full + selective * device.unfused
+    some = np.where(device.unfused, 0.0, selective * device.selective_products)
+    core = full + np.where(device.unfused, selective, some)
     again = full + np.where(device.unfused, 0.0, selective * device.selective)
     launches = host.layer_s * (1.0 + (host.moe - 1.0) * shapes.moe_share)
     launches = launches * np.where(shapes.tp > 1.0, host.tensor_parallel, 1.0)
     return LayerTime(
-        products_s=dense * (PRODUCT_PASSES + full),
-        experts_s=experts * (PRODUCT_PASSES + full),
+        products_s=dense * (PRODUCT_PASSES + full + some),
+        experts_s=experts * (PRODUCT_PASSES + full + some),
         attention_s=attention * (backward + core),
         traffic_s=scores * (1.0 + FORWARD_TRAFFIC * core)
         + passes * (1.0 + FORWARD_TRAFFIC * again),

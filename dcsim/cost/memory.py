@@ -12,10 +12,10 @@ from dcsim.workload.table import PRECISION_BITS, TrainingTable
 
 Floats = NDArray[np.float64]
 
-#: Bytes of one weight and of its optimiser state (32-bit copy, momentum, variance) in
-#: mixed precision (Rajbhandari 2019, arXiv 1910.02054, section 3.1), and in pure 16 bit.
+#: Bytes of one weight, and of its optimiser state where all is 16 bit; in mixed precision
+#: the software says (12 for a 32-bit copy, momentum and variance: Rajbhandari 2019, arXiv
+#: 1910.02054, section 3.1).
 WEIGHT_BYTES = 2.0
-STATE_BYTES = 12.0
 PURE_STATE_BYTES = 4.0
 
 #: The caching allocator's unused blocks, as a share and in bytes.
@@ -25,10 +25,12 @@ ALLOCATOR_BYTES = 0.4e9
 #: CUDA context with its kernels (1.3–1.6 GB, BLOOM chronicles), and the buffers of one
 #: communicator for each parallel group that a rank belongs to.
 CONTEXT_BYTES = 1.4e9
-COMMUNICATOR_BYTES = 0.25e9
+COMMUNICATOR_BYTES = 0.4e9
 
 #: Workspace of matrix products and of fused optimisers.
 WORKSPACE_BYTES = 0.3e9
+
+_HALF = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,55 +46,67 @@ class Memory:
     device: Floats
 
 
-def layer_activation_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> Floats:
-    """Activations that one layer keeps for one micro-batch, by recomputation.
+def _is_narrow(table: TrainingTable) -> NDArray[np.bool_]:
+    return np.asarray(PRECISION_BITS)[table.precision] < 16
 
-    Korthikanti 2022 (arXiv 2205.05198), equations 1–6, with widths of the row's own MLP
-    and key-value heads: full recomputation keeps the input (2 bytes an element);
-    selective drops the score matrix, which fused attention never stores.
+
+def layer_kept_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> Floats:
+    """What the backward pass of one mean layer needs, without scores, for a micro-batch.
+
+    Korthikanti 2022 (arXiv 2205.05198), equation 2, with the row's own widths: inputs of
+    both norms, inputs of the four products (one byte each where they are 8 bit or less),
+    dropout masks, queries, keys and values,
+    what enters and leaves the activation function.
     """
     h = table.hidden.astype(float)
-    kept = layer_kept_bytes(table, shapes, rates, scores=False)
-    scores = _score_bytes(table, shapes, rates)
-    boundary = shapes.tokens * 2.0 * h / shapes.split
-    recompute = table.layouts.recompute
-    some = np.where(rates.device.unfused, kept, kept * (1.0 - 0.25 * rates.device.selective))
-    return np.where(recompute == 2, boundary, np.where(recompute == 1, some, kept + scores))
+    up = table.mlp_matrices - 1.0
+    saved = np.where(_is_narrow(table), 1.0, _HALF)
+    outer = (2.0 * _HALF + 2.0 * saved + rates.memory.mask_bytes) * h / shapes.split
+    width = table.heads * table.head_dim
+    qkv = width + 2.0 * table.kv_heads * table.head_dim
+    attention = (_HALF * qkv + saved * width) / shapes.tp
+    inner = (_HALF * up + saved) * table.ffn_hidden * (1.0 - shapes.moe_share) / shapes.tp
+    routed = (_HALF + saved) * h + (_HALF * up + saved) * table.moe_ffn_hidden
+    dense = shapes.tokens * (outer + attention + inner)
+    return (dense + shapes.moe_share * shapes.routed * routed) * rates.memory.kept
 
 
-def _score_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> Floats:
+def score_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> Floats:
     """Scores, softmax output and dropout mask of unfused attention: 5·a·s a token."""
     scores = 5.0 * shapes.tokens * table.seq_len * table.heads / shapes.tp
     return np.where(rates.device.unfused, scores, 0.0)
 
 
-def layer_kept_bytes(table: TrainingTable, shapes: Shapes, rates: Rates, scores: bool) -> Floats:
-    """Everything that one layer's backward pass needs, for one micro-batch."""
-    h = table.hidden.astype(float)
-    up = table.mlp_matrices - 1.0
-    qkv = (table.heads + 2.0 * table.kv_heads) * table.head_dim
-    outer = (4.0 + 4.0 + 2.0) * h / shapes.split
-    attention = 2.0 * (qkv + table.heads * table.head_dim) / shapes.tp
-    inner = 2.0 * (1.0 + up) * table.ffn_hidden * (1.0 - shapes.moe_share) / shapes.tp
-    routed = 2.0 * (2.0 * h + (1.0 + up) * table.moe_ffn_hidden)
-    mixture = shapes.moe_share * shapes.routed * routed
-    dense = shapes.tokens * (outer + attention + inner) + mixture
-    return dense + _score_bytes(table, shapes, rates) if scores else dense
+def _layer_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> tuple[Floats, Floats]:
+    """(kept by a layer until its backward pass, rebuilt while it runs) for a micro-batch.
+
+    Full recomputation keeps a layer's input; selective drops the scores of unfused
+    attention (Korthikanti 2022, section 5), or a share of a fused layer's activations.
+    """
+    kept = layer_kept_bytes(table, shapes, rates)
+    scores = score_bytes(table, shapes, rates)
+    boundary = shapes.tokens * _HALF * table.hidden / shapes.split
+    boundary = np.where(table.offload, 0.0, boundary)
+    fewer = rates.memory.selective * (1.0 - shapes.moe_share)
+    fewer = fewer + rates.memory.selective_moe * shapes.moe_share
+    some = np.where(rates.device.unfused, kept, kept * fewer)
+    recompute = table.layouts.recompute
+    held = np.where(recompute == 2, boundary, np.where(recompute == 1, some, kept + scores))
+    return held, np.where(recompute == 2, kept + scores, 0.0)
 
 
 def _state_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> Floats:
     """Weights, gradients and optimiser of the fullest stage under ZeRO sharding."""
     shard = shapes.dp * shapes.cp
     zero = table.layouts.zero_stage
-    narrow = np.asarray(PRECISION_BITS)[table.precision] < 16
-    gradients = np.where(table.pure, 2.0, rates.network.gradient_bytes)
-    weights = WEIGHT_BYTES + np.where(narrow & (zero < 3), 1.0, 0.0)
-    state = np.where(table.pure, PURE_STATE_BYTES, STATE_BYTES)
+    gradients = np.where(table.pure, _HALF, rates.memory.gradient_bytes)
+    weights = WEIGHT_BYTES + np.where(_is_narrow(table) & (zero < 3), 1.0, 0.0)
+    state = np.where(table.pure, PURE_STATE_BYTES, rates.memory.state_bytes)
     state = np.where(table.offload, 0.0, state)
     expert_shard = np.maximum(shard * shapes.tp / shapes.ep, 1.0)
-    dense = stage_weights(table, shapes)
-    extra = np.maximum(shapes.stage_layers / shapes.mean_layers, 1.0)
-    experts = extra * shapes.mean_layers * shapes.rank_expert_weights
+    extra = np.maximum(shapes.stage_layers - shapes.mean_layers, 0.0)
+    dense = stage_weights(table, shapes) + extra * shapes.rank_layer_weights
+    experts = (shapes.mean_layers + extra) * shapes.rank_expert_weights
     total: Floats = np.zeros(1)
     for count, parts in ((dense, shard), (experts, expert_shard)):
         whole = np.where(zero < 3, weights, weights / parts)
@@ -100,6 +114,16 @@ def _state_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> Floats:
         moments = np.where(zero < 1, state, state / parts)
         total = total + count * (whole + slopes + moments)
     return total
+
+
+def _buffer_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> Floats:
+    """Gathered layers of ZeRO 3 (two in flight), buckets of gradients, workspace."""
+    layer = shapes.rank_layer_weights + shapes.rank_expert_weights
+    gathered = WEIGHT_BYTES * (2.0 * layer + shapes.weights.embedding / shapes.tp)
+    sharded = table.layouts.zero_stage == 3
+    parallel = shapes.dp * shapes.cp > 1.0
+    buckets = np.where(parallel, rates.memory.bucket_bytes, 0.0)
+    return np.where(sharded, gathered, buckets) + WORKSPACE_BYTES
 
 
 def memory_of(table: TrainingTable, shapes: Shapes, rates: Rates) -> Memory:
@@ -110,34 +134,24 @@ def memory_of(table: TrainingTable, shapes: Shapes, rates: Rates) -> Memory:
     but adds logits and loss. The larger of the two counts.
     """
     states = _state_bytes(table, shapes, rates)
-    per_layer = layer_activation_bytes(table, shapes, rates)
+    held, working = _layer_bytes(table, shapes, rates)
     p, v, m = shapes.pp, shapes.vp, shapes.micro_batches
     interleave = np.where(v > 1.0, 1.0 + (p - 1.0) / (p * v), 1.0)
-    flight = np.minimum(m, p) * interleave
-    first = shapes.stage_layers * flight * per_layer
-    last = shapes.stage_layers * np.minimum(np.where(v > 1.0, p, 1.0), m) * per_layer
-    working = np.where(
-        table.layouts.recompute == 2, layer_kept_bytes(table, shapes, rates, scores=True), 0.0
-    )
-    bytes_per_logit = np.where(rates.fused_loss, 4.0, 10.0)
-    logits = shapes.tokens * table.vocab / shapes.tp * bytes_per_logit
-    one = p == 1.0
-    activations = np.where(
-        one, first, np.maximum(first, last + logits) - logits * (last + logits > first)
-    )
-    held = np.where(one | (last + logits > first), logits, 0.0)
-    activations = activations + working
-    gathered = np.where(
-        table.layouts.zero_stage == 3,
-        3.0 * WEIGHT_BYTES * (shapes.rank_layer_weights + shapes.rank_expert_weights)
-        + WEIGHT_BYTES * shapes.weights.embedding / shapes.tp,
-        0.0,
-    )
-    buffers = gathered + WORKSPACE_BYTES
-    allocated = states + activations + held + buffers
+    first = shapes.stage_layers * np.minimum(m, p) * interleave * held
+    last = shapes.stage_layers * np.minimum(np.where(v > 1.0, p, 1.0), m) * held
+    logits = shapes.tokens * table.vocab / shapes.tp * rates.memory.logit_bytes
+    # The logits are gone when a recomputed layer is rebuilt: the larger of both counts.
+    loss = np.maximum(logits - working, 0.0)
+    ends = (p == 1.0) | (last + loss > first)
+    activations = np.where((p > 1.0) & ends, last, first) + working
+    peak_logits = np.where(ends, loss, 0.0)
+    buffers = _buffer_bytes(table, shapes, rates)
+    allocated = states + activations + peak_logits + buffers
     reserved = allocated * (1.0 + ALLOCATOR_SHARE) + ALLOCATOR_BYTES
-    groups = 1.0 + sum((degree > 1.0).astype(float) for degree in (shapes.tp, p, shapes.dp))
+    groups = 1.0 + sum(
+        ((degree > 1.0).astype(float) for degree in (shapes.tp, p, shapes.dp)), start=np.zeros(1)
+    )
     device = reserved + CONTEXT_BYTES + COMMUNICATOR_BYTES * groups
     shape = (table.count,)
-    parts = (states, activations, held, buffers, allocated, reserved, device)
+    parts = (states, activations, peak_logits, buffers, allocated, reserved, device)
     return Memory(*(np.broadcast_to(part, shape).astype(float) for part in parts))

@@ -43,6 +43,7 @@ class DeviceRates:
     cast_passes: Floats
     loss_passes: Floats
     selective: Floats
+    selective_products: Floats
     grouped: float
     moe_passes: float
     imbalance: float
@@ -81,13 +82,27 @@ class NetworkRates:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryRates:
+    """What a generation of software holds in memory."""
+
+    gradient_bytes: Floats
+    state_bytes: Floats
+    mask_bytes: Floats
+    logit_bytes: Floats
+    bucket_bytes: Floats
+    kept: Floats
+    selective: Floats
+    selective_moe: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rates:
     """All parameters of a table's rows."""
 
     device: DeviceRates
     host: HostRates
     network: NetworkRates
-    fused_loss: NDArray[np.bool_]
+    memory: MemoryRates
     interleaves: NDArray[np.bool_]
 
 
@@ -95,7 +110,9 @@ def rates_of(table: TrainingTable, values: Values) -> Rates:
     """Look up every parameter that the rows of `table` need."""
     fused = values.of_software(lambda s: s.fused_loss) > 0
     uneven = values.of_software(lambda s: s.interleaves_embedding) > 0
-    return Rates(_device(table, values, fused), _host(values), _network(values), fused, uneven)
+    return Rates(
+        _device(table, values, fused), _host(values), _network(values), _memory(values), uneven
+    )
 
 
 def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> DeviceRates:
@@ -131,6 +148,7 @@ def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> D
         loss_passes=values.shared("loss.passes")
         * np.where(fused, values.shared("loss.fused"), 1.0),
         selective=values.by_family("recompute.selective"),
+        selective_products=values.by_family("recompute.products"),
         grouped=values.shared("gemm.grouped"),
         moe_passes=values.shared("moe.traffic"),
         imbalance=values.shared("moe.imbalance"),
@@ -168,4 +186,17 @@ def _network(values: Values) -> NetworkRates:
         handover_s=values.by_family("pp.handover_s"),
         bubble=values.shared("pp.bubble"),
         gradient_bytes=values.of_software(lambda s: s.gradient_bytes),
+    )
+
+
+def _memory(values: Values) -> MemoryRates:
+    return MemoryRates(
+        gradient_bytes=values.of_software(lambda s: s.held_gradient_bytes),
+        state_bytes=values.of_software(lambda s: s.state_bytes),
+        mask_bytes=values.of_software(lambda s: 2.0 * s.dropout),
+        logit_bytes=values.of_software(lambda s: s.logit_bytes),
+        bucket_bytes=values.of_software(lambda s: s.bucket_bytes),
+        kept=values.by_family("memory.kept"),
+        selective=values.by_family("memory.selective"),
+        selective_moe=values.shared("memory.selective_moe"),
     )

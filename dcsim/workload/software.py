@@ -30,8 +30,11 @@ class Software:
     `family` groups generations that share code; `year` is its release (2025.75 is
     September 2025). `overlap_dp` says whether gradient reduction runs behind the
     backward pass, `interleaves_embedding` whether embedding and head count as layers in
-    uneven pipelines, `gradient_bytes` the width of reduced gradients, `fused_loss`
-    whether the loss never holds all logits in 32 bit.
+    uneven pipelines, `gradient_bytes` the width of reduced and `held_gradient_bytes` that
+    of stored gradients, `state_bytes` what the optimiser keeps for a weight, `dropout`
+    whether layers store dropout masks, `fused_loss` whether one kernel computes the loss,
+    `logit_bytes` what a logit takes with its gradient and copies, `bucket_bytes` the
+    buffers through which gradients and weights travel.
     """
 
     name: str
@@ -41,7 +44,12 @@ class Software:
     overlap_dp: bool
     interleaves_embedding: bool
     gradient_bytes: int
+    held_gradient_bytes: int
+    state_bytes: int
+    dropout: bool
     fused_loss: bool
+    logit_bytes: float
+    bucket_bytes: float
     reference: str
 
 
@@ -62,7 +70,12 @@ def generations() -> dict[str, Software]:
             overlap_dp=row["overlap_dp"] == "yes",
             interleaves_embedding=row["interleaves_embedding"] == "yes",
             gradient_bytes=int(row["gradient_bytes"]),
+            held_gradient_bytes=int(row["held_gradient_bytes"]),
+            state_bytes=int(row["state_bytes"]),
+            dropout=row["dropout"] == "yes",
             fused_loss=row["fused_loss"] == "yes",
+            logit_bytes=float(row["logit_bytes"]),
+            bucket_bytes=float(row["bucket_gb"]) * 1e9,
             reference=row["reference"],
         )
         for row in _rows("software.csv")
