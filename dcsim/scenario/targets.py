@@ -78,5 +78,6 @@ def _metric(metric: str) -> catalogue.Named:
     general = f"{_ANY_JOB}.{tail}"
     if head and head != "total" and general in known:
         return known[general]
-    hint = catalogue.suggest(metric, known)
+    job = head if head and head != "total" else _ANY_JOB
+    hint = catalogue.suggest(metric, [name.replace(_ANY_JOB, job) for name in known])
     raise ValueProblems([(("metric",), f"there is no metric {shown(metric)}; {hint}")])

@@ -292,6 +292,7 @@ def test_all_faults_come_at_once_and_the_worst_first() -> None:
         ("servers: 24, redundancy: erasure 8+2", "servers: 4", "storage.servers", "of nvme-pfs"),
         ("pue: 1.15", "pue: 0.9", "site.pue", "less than the least accepted"),
         ("total.ettr, at_least: 90 %", "total.cost, at_least: 1 USD", "3.metric", "is taken"),
+        ("base.finish", "base.finsh", "soon.metric", 'did you mean "base.finish"'),
         ("by: 2026-06-01", "by: 0 d", "soon.by", "no time is too short"),
         ("total.ettr, at_least: 90 %", "total.ettr, at_least: 90", "at_least", "more than all"),
         ("seeds: 16", "seeds: 4", "soon.confidence", "needs more than 4 simulated runs"),
