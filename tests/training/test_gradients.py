@@ -173,9 +173,10 @@ def _norm(x, gain, bias):
 
 def _attend(x, w, b, w_out, b_out, heads):
     places, width = x.shape[1], x.shape[2]
-    q, k, v = (anp.dot(x, w) + b)[..., :width], None, None
-    k = (anp.dot(x, w) + b)[..., width : 2 * width]
-    v = (anp.dot(x, w) + b)[..., 2 * width :]
+    q, k, v = (
+        anp.dot(x, w[:, part]) + b[part]
+        for part in (slice(0, width), slice(width, 2 * width), slice(2 * width, 3 * width))
+    )
     size, outputs = width // heads, []
     seen = np.tril(np.ones((places, places)))
     for h in range(heads):
