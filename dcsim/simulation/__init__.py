@@ -10,6 +10,7 @@ from dcsim.simulation.record import (
     SimulationRecord,
     Timeline,
 )
+from dcsim.simulation.routes import storage_routes
 from dcsim.simulation.spec import (
     FailureClass,
     JobSpec,
@@ -39,4 +40,5 @@ __all__ = [
     "best_interval",
     "expected_runtime",
     "simulate",
+    "storage_routes",
 ]

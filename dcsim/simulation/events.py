@@ -8,10 +8,12 @@ from simpy.events import NORMAL, EventPriority
 from dcsim.simulation.record import EventRecord
 
 #: Rule R1 of the reference cases: at one timestamp first every completion (what SimPy
-#: calls normal), then every arrival, then one scheduling pass.
+#: calls normal, and transfers just after), then every arrival, then one scheduling pass;
+#: the horizon comes last.
 COMPLETION = NORMAL
-ARRIVAL = EventPriority(NORMAL + 1)
-PASS = EventPriority(NORMAL + 2)
+ARRIVAL = EventPriority(NORMAL + 2)
+PASS = EventPriority(NORMAL + 3)
+LAST = EventPriority(NORMAL + 4)
 
 
 def after(

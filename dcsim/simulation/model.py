@@ -1,7 +1,7 @@
 """One run of a cluster: put the parts together, run the events, write the record."""
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isinf
 
 import numpy as np
 import simpy
@@ -10,7 +10,7 @@ from dcsim.simulation.audit import audit
 from dcsim.simulation.books import Books, pool_ledgers, total_ledger
 from dcsim.simulation.checks import check
 from dcsim.simulation.dispatch import Dispatcher
-from dcsim.simulation.events import ARRIVAL, EventLog, after
+from dcsim.simulation.events import ARRIVAL, LAST, EventLog, after
 from dcsim.simulation.failing import Failures
 from dcsim.simulation.job import Job
 from dcsim.simulation.nodes import Nodes
@@ -37,6 +37,8 @@ def simulate(spec: SimulationSpec, seed: int) -> SimulationRecord:
     jobs = _jobs(spec, world)
     for job in jobs:
         after(world.environment, job.submit_s, ARRIVAL, job.submit)
+    if isfinite(spec.horizon_s):
+        after(world.environment, spec.horizon_s, LAST, lambda: None)
     if spec.failures:
         Failures(world, [job for job in jobs if isinstance(job, TrainingJob)], spec.failures)
     marks = Marks()
@@ -87,7 +89,7 @@ def _run(spec: SimulationSpec, world: World, jobs: tuple[Job, ...], marks: Marks
     events = 0
     stopped = "done"
     while world.unfinished:
-        if environment.peek() > spec.horizon_s or environment.peek() == float("inf"):
+        if environment.peek() > spec.horizon_s or isinf(environment.peek()):
             stopped = "horizon"
             break
         if events >= spec.event_limit:
@@ -99,8 +101,6 @@ def _run(spec: SimulationSpec, world: World, jobs: tuple[Job, ...], marks: Marks
         marks.mark(environment.now, (nodes.busy, nodes.down, len(world.dispatcher)))
         if spec.audit:
             audit(world, jobs)
-    if stopped == "horizon" and isfinite(spec.horizon_s) and environment.now < spec.horizon_s:
-        environment.run(until=spec.horizon_s)
     _stop(world, jobs)
     return _Outcome(stopped, events)
 
@@ -110,7 +110,7 @@ def _stop(world: World, jobs: tuple[Job, ...]) -> None:
     cut = [job.process for job in jobs if job.running and job.process is not None]
     for process in cut:
         process.interrupt(Stop())
-    for _ in cut:
+    while any(process.is_alive for process in cut):
         # Interrupts go before all other events of their time.
         world.environment.step()
 

@@ -50,8 +50,9 @@ class StorageRoutes:
 
     A bundle is a set of parallel links over which striped traffic spreads evenly, so it
     acts as one link of their summed capacity. Nodes with the same bundles form a group:
-    `node_group` has shape (n_nodes,) over the nodes of all pools in order; `to_storage`
-    and `from_storage` hold the bundles of each group. Bundles that can never be the
+    `node_group` runs over the nodes of all pools in order, and nodes beyond its end (a
+    local pool behind the others) have no bundles; `to_storage` and `from_storage` hold the
+    bundles of each group. Bundles that can never be the
     bottleneck are left out. `dcsim.simulation.storage_routes` derives it from a fabric.
     """
 

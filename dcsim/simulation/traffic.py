@@ -231,7 +231,8 @@ class Traffic:
             return route, np.inf
         offset = self._shared - len(self._routes.names)
         bundles = self._routes.from_storage if direction == READ else self._routes.to_storage
-        groups, counts = np.unique(self._routes.node_group[nodes], return_counts=True)
+        known = nodes[nodes < len(self._routes.node_group)]
+        groups, counts = np.unique(self._routes.node_group[known], return_counts=True)
         carried: dict[int, float] = {}
         for group, count in zip(groups.tolist(), counts.tolist(), strict=True):
             for bundle in bundles[group]:
