@@ -155,6 +155,10 @@ def _copies(width: int) -> Iterator[OperatorCall]:
         common: dict[str, Any] = {"n": n, "elem_bytes": width}
         yield OperatorCall("copy", "fill", "forward", bytes=moved, **common)
         yield OperatorCall("copy", "assign", "forward", bytes=2 * moved, **common)
+        if width == 8:
+            yield OperatorCall(
+                "copy", "arange", "forward", bytes=moved, allocated_bytes=moved, **common
+            )
         yield OperatorCall(
             "copy",
             "astype",

@@ -70,14 +70,14 @@ def calibration_text(host: HostProfile) -> str:
         return "\n".join(lines)
     lines += [
         "",
-        f"{'step of a network never seen':<43}{'measured':>10}{'predicted':>10}{'90 %':>17}",
+        f"{'step of a network never seen':<42}{'measured':>9}{'predicted':>10}{'90 %':>18}",
     ]
     for row in host.held_out:
         interval = f"{_seconds(row.low_s)} – {_seconds(row.high_s)}"
         mark = " " if row.low_s <= row.measured_s <= row.high_s else "*"
         lines.append(
-            f"{_short(row.name, 42):<43}{_seconds(row.measured_s):>9}"
-            f"{_seconds(row.predicted_s):>10}{interval:>17}{mark}"
+            f"{_short(row.name, 41):<42}{_seconds(row.measured_s):>9}"
+            f"{_seconds(row.predicted_s):>10}{interval:>18}{mark}"
         )
     report = held_out_report(host.held_out)
     lines += [

@@ -52,7 +52,7 @@ def noise_of(samples: NDArray[np.float64]) -> float:
     `samples` is (n, rounds): the estimate from even rounds is compared with that from odd
     rounds, robustly (median absolute deviation), and scaled to one full estimate.
     """
-    if samples.shape[1] < 4:
+    if samples.shape[1] < 2:
         return 0.0
     ratio = np.log(undisturbed(samples[:, ::2]) / undisturbed(samples[:, 1::2]))
     deviation = float(np.median(np.abs(ratio - np.median(ratio))))
