@@ -146,11 +146,14 @@ def simulation_spec(
     real: Sequence[tuple[RealWork, RealRun]],
     scenario: Scenario,
     routes: StorageRoutes | None,
+    spares: int,
 ) -> SimulationSpec:
-    """The simulation of these jobs on this cluster, with their median step times."""
+    """The simulation of these jobs on this cluster, with their median step times.
+
+    `spares` nodes of every group replace broken ones.
+    """
     pools = tuple(_pool(group, scenario) for group in option.groups)
     local = scenario.cluster.local
-    spares = scenario.policies.spares
     return SimulationSpec(
         pools=pools if local is None else (*pools, _local_pool(local)),
         jobs=tuple(training_job(step, scenario) for step in steps)

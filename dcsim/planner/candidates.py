@@ -8,7 +8,7 @@ from dcsim.planner.objectives import Verdict
 from dcsim.planner.outcomes import Outcome
 from dcsim.planner.reasons import memory
 from dcsim.planner.screen import Screening, Step, screen
-from dcsim.planner.space import ClusterOption
+from dcsim.planner.space import ClusterOption, spares_choices
 from dcsim.records.profile import Profile
 from dcsim.scenario.resolved import Scenario, TrainingWork
 
@@ -17,14 +17,16 @@ from dcsim.scenario.resolved import Scenario, TrainingWork
 class Candidate:
     """A cluster and a layout of every training job on it.
 
-    `refusal` says why it cannot run at all, `refused_by` what refuses it (`memory`,
-    `site`, `layout`); both are empty for one that can. `outcome` is None where a job has
-    no layout at all. `status` and `why_not` are filled in when all are compared.
+    `spares` nodes of every group stand ready to replace broken ones. `refusal` says why
+    it cannot run at all, `refused_by` what refuses it (`memory`, `site`, `layout`); both
+    are empty for one that can. `outcome` is None where a job has no layout at all.
+    `status` and `why_not` are filled in when all are compared.
     """
 
     id: str
     option: ClusterOption
     steps: tuple[Step, ...]
+    spares: int = 0
     refusal: str = ""
     refused_by: str = ""
     outcome: Outcome | None = None
@@ -35,7 +37,7 @@ class Candidate:
     @property
     def lead(self) -> Step | None:
         """The job that computes most; its layout is shown. None without training."""
-        return max(self.steps, key=lambda s: s.model_flops * s.steps, default=None)
+        return _lead(self.steps)
 
     @property
     def time_s(self) -> float:
@@ -66,32 +68,37 @@ def build_candidates(
 ) -> Space:
     """Screen every layout on every cluster and keep the candidates worth comparing.
 
-    Of each cluster: the fastest layouts of the job that computes most (the other jobs
-    take their fastest), and the fastest that memory rules out. `as_given` leaves out what
+    Of each cluster and number of spares: the fastest layouts of the job that computes
+    most (the other jobs take their fastest), and the fastest that memory rules out.
+    `as_given` leaves out what
     the plan varies and keeps one candidate a cluster: the fastest that fits, else the
     fastest. `advance` is told the number of clusters done.
     """
     works = [work for work in scenario.workload if isinstance(work, TrainingWork)]
-    seen: dict[tuple[str, str, int], Screening] = {}
+    seen: dict[tuple[str, str, int, int], Screening] = {}
     found: list[Candidate] = []
     for done, option in enumerate(options, start=1):
-        screenings = []
-        for work in works:
-            group = option.group_of(work)
-            key = (work.name, group.node.name, group.count)
-            if key not in seen:
-                seen[key] = screen(work, option, scenario, profile, as_given)
-            screenings.append(seen[key])
-        candidates = _of_option(option, screenings)
-        found.extend(candidates[:1] if as_given else candidates)
+        for spares in spares_choices(option, scenario, as_given):
+            screenings = []
+            for work in works:
+                group = option.group_of(work)
+                key = (work.name, group.node.name, group.count, spares)
+                if key not in seen:
+                    seen[key] = screen(work, option, scenario, profile, spares, as_given)
+                screenings.append(seen[key])
+            candidates = _of_option(option, spares, screenings)
+            found.extend(candidates[:1] if as_given else candidates)
         advance(done)
     return Space(tuple(found), sum(s.layouts for s in seen.values()), len(options))
 
 
-def _of_option(option: ClusterOption, screenings: Sequence[Screening]) -> list[Candidate]:
+def _of_option(
+    option: ClusterOption, spares: int, screenings: Sequence[Screening]
+) -> list[Candidate]:
     stuck = [s for s in screenings if not s.best and s.misfit is None]
     if stuck:
-        return [Candidate(_id(option, None), option, (), _no_layout(stuck[0]), "layout")]
+        name = _id(option, None) + (f"-{spares}spare" if spares else "")
+        return [Candidate(name, option, (), spares, _no_layout(stuck[0]), "layout")]
     combinations = [(steps, "", "") for steps in _fitting(screenings)]
     misfit = _misfit(screenings)
     if misfit is not None:
@@ -100,11 +107,14 @@ def _of_option(option: ClusterOption, screenings: Sequence[Screening]) -> list[C
         combinations.append((misfit, reason, "memory"))
     if option.violations:
         combinations = [(combinations[0][0], option.violations[0], "site")]
-    candidates = []
-    for steps, refusal, by in combinations:
-        draft = Candidate("", option, steps, refusal, by)
-        candidates.append(Candidate(_id(option, draft.lead), option, steps, refusal, by))
-    return candidates
+    return [
+        Candidate(_id(option, _lead(steps)), option, steps, spares, refusal, by)
+        for steps, refusal, by in combinations
+    ]
+
+
+def _lead(steps: Sequence[Step]) -> Step | None:
+    return max(steps, key=lambda step: step.model_flops * step.steps, default=None)
 
 
 def _fitting(screenings: Sequence[Screening]) -> list[tuple[Step, ...]]:

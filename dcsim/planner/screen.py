@@ -84,17 +84,18 @@ def screen(
     option: ClusterOption,
     scenario: Scenario,
     profile: Profile,
+    spares: int = 0,
     as_given: bool = False,
     keep: int = KEPT,
 ) -> Screening:
-    """Estimate every layout of `work` on its nodes of `option`.
+    """Estimate every layout of `work` on its nodes of `option`, less `spares` of them.
 
     `as_given` leaves out what the plan varies and keeps the layout's own pins. A
     layout that does not fit is returned only where it would be faster than all that do:
     otherwise memory excludes nothing worth having.
     """
     group = option.group_of(work)
-    count = accelerators_for(work, group, scenario.policies.spares)
+    count = accelerators_for(work, group, spares)
     if count < 1:
         return Screening(work, group, count, 0, (), None)
     layouts = layouts_for(work, group, count, scenario, as_given)

@@ -15,6 +15,7 @@ from dcsim.planner.finalists import simulated_outcome
 from dcsim.planner.objectives import judge_all
 from dcsim.planner.progress import Progress
 from dcsim.planner.sampling import Scores, draw_scores
+from dcsim.planner.screen import KEPT
 from dcsim.planner.space import ClusterOption, cluster_option
 from dcsim.records.profile import Profile
 from dcsim.records.real_run import RealRun
@@ -71,7 +72,7 @@ def search(
     used = update_with_runs(profile, [run for _, run in real])
     space = _screened(scenario, options, used, progress, as_given)
     scores = _scores(scenario, options, seed)
-    drafts = evaluate_expected(space.candidates, scenario, scores, real)
+    drafts = kept(evaluate_expected(space.candidates, scenario, scores, real))
     first = choose_finalists(drafts, finalists)
     total = len(first) * len(scores.seeds)
     progress.start("simulating", f"{len(first)} finalists × {len(scores.seeds)} seeds", total)
@@ -134,6 +135,26 @@ def evaluate_expected(
     return found
 
 
+def kept(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of each cluster the candidates worth showing, in the order given.
+
+    The fastest few that can run, and the fastest of what is refused where it would be
+    faster than those (a limit that excludes only slower plans excludes nothing), or where
+    nothing can run.
+    """
+    clusters: dict[tuple[NodeGroup, ...], list[Candidate]] = {}
+    for candidate in sorted(candidates, key=lambda c: (c.time_s, c.id)):
+        clusters.setdefault(candidate.option.groups, []).append(candidate)
+    names: set[str] = set()
+    for members in clusters.values():
+        able = [c for c in members if not c.refusal][:KEPT]
+        refused = [c for c in members if c.refusal][:1]
+        if able and refused and refused[0].time_s >= able[0].time_s:
+            refused = []
+        names |= {c.id for c in able + refused}
+    return [c for c in candidates if c.id in names]
+
+
 def choose_finalists(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
     """The candidates worth simulating, at most `most`, best first.
 
@@ -144,7 +165,9 @@ def choose_finalists(candidates: Sequence[Candidate], most: int) -> list[Candida
     first: dict[tuple[NodeGroup, ...], Candidate] = {}
     for candidate in candidates:
         if candidate.outcome is not None and not candidate.refusal:
-            first.setdefault(candidate.option.groups, candidate)
+            groups = candidate.option.groups
+            if groups not in first or candidate.time_s < first[groups].time_s:
+                first[groups] = candidate
 
     def rank(c: Candidate) -> tuple[bool, bool, float, float, str]:
         shortfall = sum(v.shortfall for v in c.verdicts)
@@ -170,7 +193,8 @@ def _simulate(
     simulated, specs = {}, {}
     for candidate in chosen:
         option = candidate.option
-        spec = simulation_spec(option, candidate.steps, real, scenario, routes_of(option, scenario))
+        routes = routes_of(option, scenario)
+        spec = simulation_spec(option, candidate.steps, real, scenario, routes, candidate.spares)
         outcome = simulated_outcome(spec, candidate.steps, option, scores, ran)
         verdicts = judge_all(scenario.objectives, outcome.samples())
         specs[candidate.id] = spec

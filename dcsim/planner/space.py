@@ -115,6 +115,28 @@ def _rated_w(node: NodeType) -> float:
     return node.rated_w or node.peak_w
 
 
+#: Nodes kept as spares that a plan tries where nobody says how many, as far as they are
+#: no more than a tenth of the nodes.
+SPARES: tuple[int, ...] = (0, 1, 2, 4)
+MOST_SPARE_SHARE = 0.1
+
+
+def spares_choices(
+    option: ClusterOption, scenario: Scenario, as_given: bool = False
+) -> tuple[int, ...]:
+    """How many nodes of each group may stand ready to replace broken ones.
+
+    What the scenario says, if it says any; else, in a plan, a few numbers to choose from,
+    because a job that fills its cluster waits for the repair of every node it loses.
+    """
+    works = [work for work in scenario.workload if isinstance(work, TrainingWork)]
+    sized = all(work.accelerators is not None for work in works)
+    if as_given or sized or scenario.policies.spares or scenario.policies.failures is None:
+        return (scenario.policies.spares,)
+    fewest = min(group.count for group in option.groups)
+    return tuple(n for n in SPARES if n <= MOST_SPARE_SHARE * fewest)
+
+
 def accelerators_for(work: TrainingWork, group: NodeGroup, spares: int) -> int:
     """Accelerators that `work` takes: what it asks for, else all but the spare nodes'.
 

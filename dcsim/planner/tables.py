@@ -91,6 +91,7 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         "carbon_kg": _figure(outcome.carbon if outcome else None, "kg"),
         "status": candidate.status,
         "why_not": candidate.why_not,
+        "spare_nodes": candidate.spares,
         "simulated": bool(outcome and outcome.simulated),
         "bottleneck": lead.bottleneck if lead else "",
         "mfu": lead.mfu if lead else None,

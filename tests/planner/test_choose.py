@@ -52,7 +52,7 @@ def candidate(
         goodput=zero,
     )
     verdicts = judge_all(objectives, outcome.samples())
-    return Candidate(name, OPTION, (), refusal, refused_by, outcome, verdicts)
+    return Candidate(name, OPTION, (), 0, refusal, refused_by, outcome, verdicts)
 
 
 figure = st.integers(1, 100)

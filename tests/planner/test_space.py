@@ -12,6 +12,7 @@ from dcsim.planner.space import (
     layouts_for,
     racks_needed,
     site_violations,
+    spares_choices,
 )
 from dcsim.scenario import load_scenario
 from dcsim.scenario.resolved import FixedLayout, NodeGroup, Scenario, TrainingWork
@@ -92,3 +93,14 @@ def test_pins_of_the_job_come_before_those_of_the_plan(scenario: Scenario) -> No
     assert set(layouts.tp) == {2}
     assert set(layouts.pp) == {2, 4}
     assert set(layouts_for(work, group, 32, narrowed, as_given=True).pp) > {2, 4}
+
+
+def test_spares_are_tried_only_where_nobody_says_how_many(scenario: Scenario) -> None:
+    plan = replace(scenario.plan, node_counts={"main": (17,)}, node_types={})
+    (small,) = cluster_options(replace(scenario, plan=plan))
+    assert spares_choices(small, scenario) == (0, 1)
+    assert spares_choices(small, scenario, as_given=True) == (0,)
+    said = replace(scenario, policies=replace(scenario.policies, spares=3))
+    assert spares_choices(small, said) == (3,)
+    calm = replace(scenario, policies=replace(scenario.policies, failures=None))
+    assert spares_choices(small, calm) == (0,)
