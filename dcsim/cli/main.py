@@ -25,7 +25,16 @@ EXIT_INTERRUPTED = 130
 
 #: Modules of this package with one function `command` each; the module name, with
 #: underscores as hyphens, is the command's name. Keep them cheap to import.
-COMMANDS: tuple[str, ...] = ("plan", "run", "check", "catalogue", "estimate", "replay", "train")
+COMMANDS: tuple[str, ...] = (
+    "plan",
+    "run",
+    "check",
+    "catalogue",
+    "calibrate",
+    "estimate",
+    "replay",
+    "train",
+)
 
 
 def _version(value: bool) -> None:
