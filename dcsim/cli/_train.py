@@ -112,6 +112,7 @@ def _told(run: RealRun, job: Job, directory: Path, settings: dict[str, Any]) -> 
         f"{'reached its target' if run.stopped == 'target' else 'to the limit set'}",
         f" {'':<15} {_time(step['median'])} a step (90 %: {_time(step['p5'])} to "
         f"{_time(step['p95'])}), {_time(total)} in all",
+        *_exchange(run, total),
         f" {'Loss':<15} {run.losses[0]:.4g} to {run.losses[-1]:.4g}, {run.loss_name}",
         "",
         f" {'':<20} {'validation':>12} {'test':>12}",
@@ -125,7 +126,7 @@ def _told(run: RealRun, job: Job, directory: Path, settings: dict[str, Any]) -> 
         elif f"validation_{figure}" not in run.metrics:
             lines.append(f" {_BASELINES[figure]:<33} {run.metrics[key]:>12.4g}")
     words = ["dcsim", "train", run.job]
-    options = {"table": "--data", "epochs": "--epochs", "seed": "--seed"}
+    options = {"table": "--data", **{name: f"--{name}" for name in ("epochs", "seed", "workers")}}
     for name, value in settings.items():
         words += [options[name], str(value)] if name in options else ["--set", f"{name}={value}"]
     return [
@@ -142,6 +143,15 @@ _BASELINES = {
     "unigram_loss": "loss from letter frequencies",
     "bigram_loss": "loss from the letter before",
 }
+
+
+def _exchange(run: RealRun, total_s: float) -> list[str]:
+    """What several workers spent on summing their gradients."""
+    if not run.exchange_s:
+        return []
+    share = sum(run.exchange_s) / total_s
+    ranks = run.parameters["workers"]
+    return [f" {'':<15} {share:.0%} of it in the all-reduce of {ranks} workers, waiting included"]
 
 
 def _wrapped(text: str, indent: int) -> str:

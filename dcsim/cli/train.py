@@ -10,6 +10,9 @@ def command(
     job: Annotated[str | None, typer.Argument(help="A ready job; see --list.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     seed: Annotated[int | None, typer.Option(help="Starting weights and order of batches.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share each batch, summing in a ring.")
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other parameter of the job."),
@@ -33,5 +36,7 @@ def command(
     if listed:
         _train.show_jobs(as_json)
         return
-    settings = _train.parameters(parameter or [], epochs=epochs, seed=seed, data=data)
+    settings = _train.parameters(
+        parameter or [], epochs=epochs, seed=seed, workers=workers, data=data
+    )
     _train.run(_train.chosen_job(job, data), settings, out, resume, as_json)

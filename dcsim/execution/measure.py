@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime
+from multiprocessing.connection import wait
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from dcsim.execution.cache import machine_text, source_hash
 from dcsim.records import RealRun
-from dcsim.training.jobs import Job
+from dcsim.training.jobs import Job, build_model, load_data
 from dcsim.training.loop import Progress
+from dcsim.training.parallel import ring_for
 from dcsim.training.run import run_job, step_operators
 from dcsim.workers import Worker
+from dcsim.workers.ring import Ring, close_ring
 
 #: Progress is reported at most this often, so that telling takes no time from the work.
 _REPORT_EVERY_S = 0.1
@@ -29,17 +32,21 @@ def measure_job(
     resume: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RealRun:
-    """Train `job` in a process with one BLAS thread; returns timings, losses and figures.
+    """Train `job` in a worker process with one BLAS thread, or in as many as it asks for.
 
-    `checkpoint` keeps the state after every epoch and `resume` goes on from there, as in
-    `training.run.run_job`. Raises InputError for data or a checkpoint that do not fit, and
-    WorkerDied when the process is killed.
+    Returns timings, losses and figures. `checkpoint` keeps the state every few seconds and
+    `resume` goes on from there, as in `training.run.run_job`. Raises InputError for data or
+    a checkpoint that do not fit, and WorkerDied when a process is killed.
     """
     scratch = tempfile.TemporaryDirectory(prefix="dcsim-") if checkpoint is None else nullcontext()
-    with scratch as folder, Worker(preload=["dcsim.execution.measure"]) as worker:
+    with scratch as folder, ExitStack() as stack:
         path = checkpoint if folder is None else Path(folder) / "checkpoint.npz"
-        measured = worker.call(_train, job, path, resume, on_progress=on_progress or _silent)
-        startup_s = worker.startup_s
+        places = _places(job)
+        workers = _start(places, stack)
+        for worker, place in zip(workers, places, strict=True):
+            worker.send(_train, job, path, resume, place, emits=True)
+        measured = _collect(workers, on_progress or _silent)
+        startup_s = max(worker.startup_s for worker in workers)
     return RealRun(
         name=name or job.name,
         job=job.name,
@@ -52,20 +59,69 @@ def measure_job(
     )
 
 
+def _places(job: Job) -> Sequence[Ring | None]:
+    """Each worker's place in the ring; a single worker has none."""
+    if job.workers == 1:
+        return [None]
+    return ring_for(build_model(job, load_data(job)), job.workers)
+
+
+def _start(places: Sequence[Ring | None], stack: ExitStack) -> list[Worker]:
+    """One worker for each place, all ended when `stack` is left."""
+    try:
+        return [
+            stack.enter_context(
+                Worker(preload=[__name__], inherit=place.descriptors if place else ())
+            )
+            for place in places
+        ]
+    finally:
+        close_ring([place for place in places if place])
+
+
+def _collect(workers: Sequence[Worker], on_progress: Callable[[Progress], None]) -> dict[str, Any]:
+    """Hear all workers to their end; returns the first one's answer."""
+    answers: dict[int, Any] = {}
+    places = {worker.connection: place for place, worker in enumerate(workers)}
+    while len(answers) < len(workers):
+        open_ones = [c for c, place in places.items() if place not in answers]
+        for connection in wait(open_ones):
+            place = places[connection]  # type: ignore[index]
+            finished, value = workers[place].receive()
+            if finished:
+                answers[place] = value
+            else:
+                on_progress(value)
+    return answers[0]
+
+
 def _silent(progress: Progress) -> None:
     """Take no note of progress."""
 
 
 def _train(
-    job: Job, checkpoint: Path, resume: bool, *, emit: Callable[[Progress], None]
+    job: Job,
+    checkpoint: Path,
+    resume: bool,
+    ring: Ring | None,
+    *,
+    emit: Callable[[Progress], None],
 ) -> dict[str, Any]:
-    """In the worker: train, and return the fields of a RealRun that training decides."""
-    outcome = run_job(job, on_progress=_throttled(emit), checkpoint=checkpoint, resume=resume)
+    """In a worker: train, and return the fields of a RealRun that training decides."""
+    leads = ring is None or ring.rank == 0
+    outcome = run_job(
+        job,
+        on_progress=_throttled(emit) if leads else None,
+        checkpoint=checkpoint,
+        resume=resume,
+        ring=ring,
+    )
     history, data = outcome.history, outcome.data
     return {
         "step_s": tuple(history.step_s),
         "losses": tuple(history.losses),
         "epochs": tuple(history.epochs),
+        "exchange_s": tuple(history.exchange_s),
         "evaluations": tuple(history.evaluations),
         "metrics": outcome.figures,
         "loss_name": outcome.model.loss.name,

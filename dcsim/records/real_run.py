@@ -18,9 +18,11 @@ class RealRun:
     `batch_size` samples. `startup_s` is from starting the process until it could work,
     `load_s` reading and splitting the data, `checkpoint_s` writing one checkpoint of
     `checkpoint_bytes`, `evaluation_s` everything outside steps after loading. `stopped` is
-    `target`, `limit` or `diverged`. `cached` says that the timings were read from the
-    user's cache directory and not measured just now; `measured_at` is when they were
-    (ISO 8601, UTC).
+    `target`, `limit` or `diverged`. `exchange_s` is, for each step of several workers, what
+    summing their gradients took (a part of `step_s`), empty for one worker; `operators` are
+    then those of one worker's share of the batch. `cached` says that the timings were read
+    from the user's cache directory and not measured just now; `measured_at` is when they
+    were (ISO 8601, UTC).
     """
 
     name: str
@@ -50,6 +52,7 @@ class RealRun:
     cached: bool = False
     notes: tuple[str, ...] = ()
     evaluations: tuple[Mapping[str, float], ...] = ()
+    exchange_s: tuple[float, ...] = ()
 
     @property
     def total_s(self) -> float:
@@ -68,7 +71,7 @@ class RealRun:
     def from_json(cls, document: Mapping[str, Any]) -> "RealRun":
         """The inverse of `to_json`; raises TypeError or KeyError on another form."""
         values = {item.name: document[item.name] for item in fields(cls)}
-        for name in ("step_s", "losses", "epochs", "notes", "evaluations"):
+        for name in ("step_s", "losses", "epochs", "notes", "evaluations", "exchange_s"):
             values[name] = tuple(values[name])
         values["operators"] = tuple(OperatorCall.from_json(op) for op in values["operators"])
         return cls(**values)

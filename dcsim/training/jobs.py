@@ -31,7 +31,8 @@ class Job:
     `128-64`, and `activation`) or `transformer` (with `context`, `width`, `heads`, `depth`).
     Training stops after `epochs`, after `max_steps` (0: no limit), or when the validation
     `target_metric` reaches `target` (empty: no target). `table` is the path of a user's own
-    table that replaces the data, empty for none. The first four fields are the job's
+    table that replaces the data, empty for none. `workers` processes
+    share each batch, their gradients summed around a ring. The first four fields are the job's
     identity; all others can be overridden.
     """
 
@@ -57,6 +58,7 @@ class Job:
     dtype: str = "float64"
     seed: int = 0
     table: str = ""
+    workers: int = 1
 
     def parameters(self) -> dict[str, Any]:
         """Every field that can be overridden and has an effect on this job, by name."""
@@ -151,6 +153,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "batch_size": (1, 1_000_000),
     "max_steps": (0, 1_000_000_000),
     "seed": (0, 2**63 - 1),
+    "workers": (1, 64),
 }
 
 

@@ -54,7 +54,8 @@ class History:
     """What happened: one entry a step in the first three, one an epoch in `evaluations`.
 
     An evaluation holds `step` (steps taken so far), `epoch` and the validation figures;
-    `evaluation_s` is the time that evaluating took in all.
+    `evaluation_s` is the time that evaluating took in all; `exchange_s` has, for each step of
+    a data-parallel run, the time from a rank's own gradient to the sum of all.
     """
 
     step_s: list[float] = field(default_factory=list)
@@ -62,6 +63,7 @@ class History:
     epochs: list[int] = field(default_factory=list)
     evaluations: list[dict[str, float]] = field(default_factory=list)
     evaluation_s: float = 0.0
+    exchange_s: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +175,14 @@ class Trainer:
     def _step(self, epoch: int, rows: Array) -> None:
         train = self.data.train
         start = perf_counter()
-        loss = self.model.step(train.x[rows], train.t[rows])
+        loss = self._learn(train, rows)
         self.history.step_s.append(perf_counter() - start)
         self.history.losses.append(loss)
         self.history.epochs.append(epoch)
+
+    def _learn(self, train: Part, rows: Array) -> float:
+        """One step on some rows of the training part; returns their mean loss."""
+        return self.model.step(train.x[rows], train.t[rows])
 
     def _evaluate(self, part: Part) -> dict[str, float]:
         start = perf_counter()

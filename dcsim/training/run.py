@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,9 @@ from dcsim.training.jobs import Job, build_model, load_data
 from dcsim.training.loop import FIGURES, History, Progress, Trainer
 from dcsim.training.metrics import bigram_loss, unigram_loss
 from dcsim.training.model import Model
+from dcsim.training.parallel import trainer_for
 from dcsim.training.tracing import trace_batch
+from dcsim.workers.ring import Ring
 
 #: Seconds of training that a kill may cost; a disk that is written to all the time would
 #: slow the steps down.
@@ -49,22 +52,26 @@ def run_job(
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
+    ring: Ring | None = None,
 ) -> Outcome:
     """Train `job`; returns its history and its figures on validation and test data.
 
     With `checkpoint`, the state is written there every few seconds and at the end; with
     `resume` too, training goes on from it and ends as if it had never stopped, bit for bit.
     Raises InputError when the checkpoint is missing, damaged or of another job.
+
+    With `ring`, this process is one of several that share each batch: all of them must call
+    this with the same job, and rank 0 writes the checkpoint.
     """
     start = perf_counter()
     data = load_data(job)
     _check_target(job, data)
     model = build_model(job, data)
     load_s = perf_counter() - start
-    trainer = Trainer(model, data, job.schedule())
+    trainer = trainer_for(model, data, job.schedule(), ring)
     if resume and checkpoint is not None:
         restore(trainer, job, checkpoint)
-    saver = _Saver(trainer, job, checkpoint)
+    saver = _Saver(trainer, job, checkpoint if ring is None or ring.rank == 0 else None)
     stopped = trainer.run(on_progress, saver.save_if_due)
     saver.save()
     figures = trainer.final_figures() | baselines(data)
@@ -156,7 +163,10 @@ def baselines(data: Dataset) -> dict[str, float]:
 
 
 def step_operators(job: Job, model: Model, data: Dataset) -> list[OperatorCall]:
-    """The NumPy calls of one full training step: picking a batch, then the model's own."""
-    size = min(job.batch_size, len(data.train))
+    """The NumPy calls of one full training step: picking a batch, then the model's own.
+
+    With several workers they are those of one of them, its exchange with the others aside.
+    """
+    size = math.ceil(min(job.batch_size, len(data.train)) / job.workers)
     columns = [(array.shape[1:], array.dtype) for array in (data.train.x, data.train.t)]
     return trace_batch(columns, size) + model.operators(size)
