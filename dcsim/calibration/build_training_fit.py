@@ -42,8 +42,9 @@ def build(rows: list[dict[str, str]]) -> dict[str, Any]:
     parameters = fit_parameters(runs)
     inside = log_predictions(runs, parameters)
     outside = held_out(runs, folds_by(runs.group), start=parameters, progress=_progress)
-    chips = np.asarray(runs.table.accelerator_names)[_first(runs, runs.table.accelerator)]
-    without_chip = held_out(runs, folds_by(chips), start=parameters, progress=_progress)
+    without_chip = held_out(
+        runs, folds_by(runs.accelerators()), start=parameters, progress=_progress
+    )
     spread = spread_of(runs, parameters, outside, without_chip)
     return {
         "parameters": {k: float(f"{v:.{_DIGITS}g}") for k, v in sorted(parameters.items())},
@@ -57,14 +58,6 @@ def build(rows: list[dict[str, str]]) -> dict[str, Any]:
             "accelerator_held_out": _report(runs, without_chip),
         },
     }
-
-
-def _first(runs: Runs, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The code of each run's first configuration; shape (rows,)."""
-    out = np.zeros(len(runs), dtype=np.int64)
-    shaped = np.broadcast_to(codes, (runs.table.count,))
-    out[runs.owner[::-1]] = shaped[::-1]
-    return out
 
 
 def _report(runs: Runs, log_s: NDArray[np.float64]) -> dict[str, float]:

@@ -70,6 +70,19 @@ class Runs:
             row_ids=self.row_ids[rows],
         )
 
+    def accelerators(self) -> NDArray[np.str_]:
+        """Catalogue name of each run's accelerator (its first configuration's)."""
+        return np.asarray(self.table.accelerator_names)[self._first(self.table.accelerator)]
+
+    def precisions(self) -> NDArray[np.int64]:
+        """Code of each run's precision."""
+        return self._first(self.table.precision)
+
+    def _first(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        out = np.zeros(len(self), dtype=np.int64)
+        out[self.owner[::-1]] = np.broadcast_to(codes, (self.table.count,))[::-1]
+        return out
+
 
 def group_of(row: Mapping[str, str]) -> str:
     """The family that a run belongs to when groups are held out: one system or campaign.
@@ -90,10 +103,11 @@ def runs_of(rows: Sequence[Mapping[str, str]]) -> Runs:
     if read.table is None:
         raise ValueError("no row can be predicted")
     known = np.array([not reason for reason in read.reasons])
+    first = estimate_with(read.table, TrainingFit())
     runs = Runs(
         table=read.table,
         owner=read.owner,
-        weight=configuration_weights(read, estimate_with(read.table, TrainingFit()).fits),
+        weight=configuration_weights(read, first.fits, first.iteration_s),
         measured_s=np.array([float(row["iteration_s"]) for row in measured]),
         sigma=np.array([ROW_SIGMA.get(row.get("quality") or "A", 0.1) for row in measured]),
         group=np.array([group_of(row) for row in measured]),

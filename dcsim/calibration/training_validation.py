@@ -57,3 +57,13 @@ def summary(errors: Floats) -> dict[str, float]:
         "p90": float(np.quantile(size, 0.9)),
         "bias": float(np.mean(errors)),
     }
+
+
+def removed_blocks(runs: Runs, folds: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Rows whose accelerator or precision is nowhere outside their own fold."""
+    out = np.zeros(len(runs), dtype=bool)
+    for labels in (runs.accelerators(), runs.precisions()):
+        for fold in folds:
+            outside = np.unique(labels[~fold])
+            out |= fold & ~np.isin(labels, outside)
+    return out

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.cost.flops import attention_products, attention_span, value_dim
-from dcsim.cost.operators import shape_efficiency
-from dcsim.cost.rates import DeviceRates, Rates
+from dcsim.cost.rates import DeviceRates, ProductRate, Rates
 from dcsim.cost.shapes import Shapes
 from dcsim.workload.table import TrainingTable
 
@@ -54,34 +53,40 @@ class HeadTime:
     embedding_s: Floats
 
 
-def _product_s(m: Floats, n: Floats, k: Floats, flops: Floats, knee: Floats) -> Floats:
-    """One m×k times k×n product at `flops`, short dimensions costing `knee` each."""
-    share = shape_efficiency(m, np.maximum(n, 1.0), np.maximum(k, 1.0), (1.0, 1.0, 1.0), knee)
-    return 2.0 * m * n * k / (flops * share)
+def _product_s(m: Floats, n: Floats, k: Floats, rate: ProductRate) -> Floats:
+    """One m×k times k×n product: the smooth maximum of arithmetic and operand traffic.
+
+    The traffic of the three matrices is FLOPs / peak · ridge · (1/m + 1/n + 1/k), so that
+    both limits of `operators.operator_time` share one expression; `rate.knee` is the ridge
+    times what blocking and short loops add to it.
+    """
+    arithmetic = 2.0 * m * n * k / rate.flops
+    surface = rate.knee * (1.0 / m + 1.0 / np.maximum(n, 1.0) + 1.0 / np.maximum(k, 1.0))
+    return arithmetic * (1.0 + surface**rate.sharpness) ** (1.0 / rate.sharpness)
 
 
 def dense_products_s(table: TrainingTable, shapes: Shapes, device: DeviceRates) -> Floats:
     """Forward products of attention and a dense MLP (or shared experts), mean layer."""
     m, tp = shapes.tokens, shapes.tp
-    rate = (device.product_flops, device.product_knee)
+    rate = device.product
     out: Floats = np.zeros(1)
     for _, k, n, split_k, split_n in attention_products(table):
         rows = np.asarray(k / tp if split_k else k, dtype=float)
         columns = np.asarray(n / tp if split_n else n, dtype=float)
-        out = out + _product_s(m, columns, rows, *rate)
+        out = out + _product_s(m, columns, rows, rate)
     h = table.hidden.astype(float)
     up = table.mlp_matrices - 1.0
     width = (1.0 - shapes.moe_share) * table.ffn_hidden / tp
     inner = table.ffn_hidden / tp
     scale = width / inner
-    mlp = _product_s(m, up * inner, h, *rate) + _product_s(m, h, inner, *rate)
+    mlp = _product_s(m, up * inner, h, rate) + _product_s(m, h, inner, rate)
     out = out + scale * mlp
     if not np.any(table.shared_experts):
         return out
     wide = np.asarray(table.shared_experts * table.moe_ffn_hidden, dtype=float)
-    shared = np.maximum(wide / tp, 1.0)
+    shared = np.asarray(np.maximum(wide / tp, 1.0), dtype=float)
     used = (table.shared_experts > 0) * shapes.moe_share
-    both = _product_s(m, up * shared, h, *rate) + _product_s(m, h, shared, *rate)
+    both = _product_s(m, up * shared, h, rate) + _product_s(m, h, shared, rate)
     return out + used * both
 
 
@@ -91,10 +96,10 @@ def expert_products_s(table: TrainingTable, shapes: Shapes, device: DeviceRates)
         return np.zeros(1)
     h, f = table.hidden.astype(float), np.maximum(table.moe_ffn_hidden.astype(float), 1.0)
     each = np.maximum(shapes.routed / np.maximum(shapes.local_experts, 1.0), 1.0)
-    rate = (device.product_flops, device.product_knee)
+    rate = device.product
     up = table.mlp_matrices - 1.0
-    one = _product_s(each, up * f, h, *rate) + _product_s(each, h, f, *rate)
-    factor = shapes.moe_share * device.grouped * device.imbalance
+    one = _product_s(each, up * f, h, rate) + _product_s(each, h, f, rate)
+    factor = shapes.moe_share * device.grouped * device.imbalance * device.mixture
     return shapes.local_experts * one * factor
 
 
@@ -137,6 +142,7 @@ def traffic_s(table: TrainingTable, shapes: Shapes, device: DeviceRates) -> Floa
     routed = (
         shapes.moe_share
         * shapes.routed
+        * device.mixture
         * (
             device.moe_passes * h
             + (device.mlp_passes * up + device.cast_passes) * table.moe_ffn_hidden
@@ -161,7 +167,7 @@ def layer_time(table: TrainingTable, shapes: Shapes, rates: Rates) -> LayerTime:
     some = np.where(device.unfused, 0.0, selective * device.selective_products)
     core = full + np.where(device.unfused, selective, some)
     again = full + np.where(device.unfused, 0.0, selective * device.selective)
-    launches = host.layer_s * (1.0 + (host.moe - 1.0) * shapes.moe_share)
+    launches = host.layer_s * (1.0 + (host.moe * device.mixture - 1.0) * shapes.moe_share)
     launches = launches * np.where(shapes.tp > 1.0, host.tensor_parallel, 1.0)
     return LayerTime(
         products_s=dense * (PRODUCT_PASSES + full + some),
@@ -179,7 +185,7 @@ def head_time(table: TrainingTable, shapes: Shapes, rates: Rates) -> HeadTime:
     device = rates.device
     vocab = table.vocab / shapes.tp
     h = table.hidden.astype(float)
-    product = _product_s(shapes.tokens, vocab, h, device.wide_flops, device.wide_knee)
+    product = _product_s(shapes.tokens, vocab, h, device.wide)
     logits = shapes.tokens * vocab * _HALF_BYTES
     rows = shapes.tokens * h * _HALF_BYTES
     return HeadTime(

@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from dcsim.cost.collectives import CollectiveParameters
 from dcsim.cost.parameters import Values
-from dcsim.workload.software import ATTENTION_KERNELS, Software
+from dcsim.workload.software import ATTENTION_KERNELS, Software, generations
 from dcsim.workload.table import TrainingTable
 
 Floats = NDArray[np.float64]
+
+#: Release at which the trend of mixture overheads is one.
+MIXTURE_YEAR = 2026.0
 
 
 def kernel_of(software: Software) -> str:
@@ -19,17 +22,24 @@ def kernel_of(software: Software) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductRate:
+    """Rate of large matrix products in FLOP/s, and how shape and traffic slow small ones."""
+
+    flops: Floats
+    knee: Floats
+    sharpness: float
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRates:
     """Rates of one accelerator, its software's pace included; arrays of shape (n,) or (1,).
 
-    Rates of matrix products are those of large shapes, in FLOP/s; `knee` is what one
-    dimension costs, in units of the dimension (see `operators.shape_efficiency`).
+    `product` serves the row's precision, `wide` the 16-bit vocabulary product; `mixture`
+    multiplies everything that a mixture of experts adds, by the software's release.
     """
 
-    product_flops: Floats
-    product_knee: Floats
-    wide_flops: Floats
-    wide_knee: Floats
+    product: ProductRate
+    wide: ProductRate
     attention_flops: Floats
     half_seq: Floats
     half_head: float
@@ -45,6 +55,7 @@ class DeviceRates:
     selective: Floats
     selective_products: Floats
     grouped: float
+    mixture: Floats
     moe_passes: float
     imbalance: float
     optimizer_bytes: float
@@ -111,13 +122,18 @@ def rates_of(table: TrainingTable, values: Values) -> Rates:
     fused = values.of_software(lambda s: s.fused_loss) > 0
     uneven = values.of_software(lambda s: s.interleaves_embedding) > 0
     return Rates(
-        _device(table, values, fused), _host(values), _network(values), _memory(values), uneven
+        _device(table, values, fused),
+        _host(values),
+        _network(table, values),
+        _memory(values),
+        uneven,
     )
 
 
 def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> DeviceRates:
     pace = (
         values.by_family("pace.family")
+        * _trend(values)
         * values.by_software("pace.software")
         * values.by_accelerator("pace.accelerator")
     )
@@ -128,10 +144,16 @@ def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> D
     cast = values.where_bits(8, "traffic.cast.8", 0.0) + values.where_bits(4, "traffic.cast.4", 0.0)
     kernel = values.of_software(lambda s: ATTENTION_KERNELS.index(s.attention))
     return DeviceRates(
-        product_flops=table.peak_flops * values.by_bits("gemm.share") / pace,
-        product_knee=knee * narrow * table.peak_flops / table.memory_bytes_per_s,
-        wide_flops=table.peak_16bit_flops * values.by_generation("gemm.share.16") / pace,
-        wide_knee=knee * table.peak_16bit_flops / table.memory_bytes_per_s,
+        product=ProductRate(
+            flops=table.peak_flops * values.by_bits("gemm.share") / pace,
+            knee=knee * narrow * table.peak_flops / table.memory_bytes_per_s,
+            sharpness=values.shared("gemm.sharpness"),
+        ),
+        wide=ProductRate(
+            flops=table.peak_16bit_flops * values.by_generation("gemm.share.16") / pace,
+            knee=knee * table.peak_16bit_flops / table.memory_bytes_per_s,
+            sharpness=values.shared("gemm.sharpness"),
+        ),
         attention_flops=table.peak_16bit_flops
         * values.by_kernel("attention.share", kernel_of)
         / pace,
@@ -150,11 +172,32 @@ def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> D
         selective=values.by_family("recompute.selective"),
         selective_products=values.by_family("recompute.products"),
         grouped=values.shared("gemm.grouped"),
+        mixture=_mixture(table, values),
         moe_passes=values.shared("moe.traffic"),
         imbalance=values.shared("moe.imbalance"),
         optimizer_bytes=values.shared("optimizer.bytes"),
         offload_bytes_per_s=values.shared("optimizer.offload_bytes_per_s"),
     )
+
+
+def _trend(values: Values) -> Floats:
+    """How a family's device time moves with the year of its release, 1 at its mean year."""
+    known = generations().values()
+
+    def factor(software: Software) -> float:
+        years = [other.year for other in known if other.family == software.family]
+        mean = sum(years) / len(years)
+        return values.shared(f"pace.trend.{software.family}") ** (software.year - mean)
+
+    return values.of_software(factor)
+
+
+def _mixture(table: TrainingTable, values: Values) -> Floats:
+    """What a mixture's own work costs in each release: a shared trend and a deviation."""
+    if not np.any(table.experts):
+        return np.ones(1)
+    trend = values.of_software(lambda s: values.shared("moe.trend") ** (s.year - MIXTURE_YEAR))
+    return trend * values.by_software("moe.software")
 
 
 def _host(values: Values) -> HostRates:
@@ -167,7 +210,7 @@ def _host(values: Values) -> HostRates:
     )
 
 
-def _network(values: Values) -> NetworkRates:
+def _network(table: TrainingTable, values: Values) -> NetworkRates:
     overlaps = values.of_software(lambda s: s.overlap_dp)
     return NetworkRates(
         collectives=CollectiveParameters(
@@ -180,7 +223,7 @@ def _network(values: Values) -> NetworkRates:
         dp_traffic=values.by_family("dp.traffic"),
         dp_window=values.shared("dp.window") * overlaps,
         fsdp_floor=values.by_family("fsdp.floor"),
-        ep_exposed=values.by_family("ep.exposed") * values.by_software("ep.software"),
+        ep_exposed=values.by_family("ep.exposed") * _mixture(table, values),
         cp_exposed=values.shared("cp.exposed"),
         pp_exposed=values.shared("pp.exposed"),
         handover_s=values.by_family("pp.handover_s"),
