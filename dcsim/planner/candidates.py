@@ -40,6 +40,17 @@ class Candidate:
         return _lead(self.steps)
 
     @property
+    def label(self) -> str:
+        """The cluster and the leading layout in words, `16 × hgx-h100, DP 128, mb 2`."""
+        nodes = " + ".join(f"{g.count} × {g.node.name}" for g in self.option.groups)
+        if self.lead is None:
+            return nodes or self.id
+        layout = self.lead.layout
+        degrees = [("TP", layout.tp), ("PP", layout.pp), ("CP", layout.cp), ("EP", layout.ep)]
+        shown = [f"{name} {n}" for name, n in degrees if n > 1] + [f"DP {layout.dp}"]
+        return f"{nodes}, {', '.join(shown)}, mb {layout.micro_batch}"
+
+    @property
     def time_s(self) -> float:
         """Median makespan; infinite where there is no outcome."""
         return self.outcome.time.value if self.outcome else float("inf")

@@ -11,7 +11,10 @@ from dataclasses import dataclass, replace
 from dcsim.planner.candidates import Candidate
 from dcsim.planner.frontier import pareto
 from dcsim.planner.objectives import Verdict
-from dcsim.planner.reasons import against, missed, worst_missed
+from dcsim.planner.reasons import against, gain, missed, worst_missed
+
+#: Plans whose time and money differ by less than this share are the same to a planner.
+NOTICEABLE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def _lost(candidate: Candidate, chosen: Candidate | None) -> str:
 
 
 def binding_constraints(candidates: Sequence[Candidate]) -> tuple[Binding, ...]:
-    """The constraints without which the recommendation would be another one.
+    """The constraints without which the recommendation would be a noticeably other one.
 
     Each is lifted by itself. Where no plan is feasible and none becomes so, all that the
     nearest miss violates are named.
@@ -123,7 +126,7 @@ def binding_constraints(candidates: Sequence[Candidate]) -> tuple[Binding, ...]:
     found = []
     for name in names:
         other = recommend(candidates, {name})
-        if other is not None and (chosen is None or other.id != chosen.id):
+        if other is not None and (chosen is None or _differs(other, chosen)):
             found.append(_binding(name, verdicts, candidates, chosen, other))
     if chosen is None and not found:
         near = nearest_miss(candidates)
@@ -131,6 +134,18 @@ def binding_constraints(candidates: Sequence[Candidate]) -> tuple[Binding, ...]:
         violated += [v.objective.name for v in near.verdicts if not v.met] if near else []
         found = [_binding(name, verdicts, candidates, None, None) for name in violated]
     return tuple(found)
+
+
+def _differs(other: Candidate, chosen: Candidate) -> bool:
+    """Whether its time or money is not the same within `NOTICEABLE`."""
+    return any(
+        abs(mine / own - 1.0) > NOTICEABLE
+        for mine, own in (
+            (other.time_s, chosen.time_s),
+            (other.cost_usd, chosen.cost_usd),
+        )
+        if own
+    )
 
 
 def _binding(
@@ -146,13 +161,13 @@ def _binding(
         for c in candidates
         if c.refused_by == name or any(v.objective.name == name and not v.met for v in c.verdicts)
     ]
-    label = objective.text or objective.name if objective else f"the {name} limit"
+    label = f'"{objective.text or objective.name}"' if objective else f"the {name} limit"
     if other is None:
-        text = f"{label} is missed by all {len(excluded)} candidates that could run"
+        text = f"{label} rules out {len(excluded)} of {len(candidates)} candidates"
     elif chosen is None:
-        text = f"without {label}, {other.id} would do"
+        text = f"without {label}, {other.label} would do"
     else:
-        gain = against(chosen.time_s, chosen.cost_usd, other.time_s, other.cost_usd)
-        text = f"without {label}, {other.id} would win: the plan is {gain} than it"
+        better = gain(other.time_s, other.cost_usd, chosen.time_s, chosen.cost_usd)
+        text = f"without {label}, {other.label} would win ({better})"
     kind = "objective" if objective else name
     return Binding(name, kind, len(excluded), other.id if other else None, text)
