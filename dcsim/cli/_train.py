@@ -74,14 +74,20 @@ def run(name: str, settings: dict[str, Any], out: Path | None, resume: bool, as_
     """Train, write the history and print the result."""
     job = ready_job(name, **settings)
     directory = out or Path("reports") / f"train-{name}"
-    if directory.exists() and not directory.is_dir():
-        raise InputError(Fault("is a file; --out takes a directory", str(directory)))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(Fault(f"cannot be made: {error.strerror}", str(directory))) from None
     checkpoint = directory / "checkpoint.npz"
     try:
         with _reporter(job.name) as report:
             result = measure_job(
                 job, checkpoint=checkpoint, resume=resume, on_progress=report.progress
             )
+    except MemoryError:
+        raise InputError(
+            f"{job.name} with these parameters needs more memory than is free"
+        ) from None
     except WorkerDied as error:
         kept = "; go on with --resume" if checkpoint.is_file() else ""
         print(f"{error}{kept}", file=sys.stderr)
@@ -99,10 +105,11 @@ def run(name: str, settings: dict[str, Any], out: Path | None, resume: bool, as_
 
 
 def _told(run: RealRun, job: Job, directory: Path, settings: dict[str, Any]) -> list[str]:
-    """The result in lines of at most 80 columns, the answer first."""
-    facts = summary(run)
-    step, total = facts["step_s"], sum(run.step_s)
-    lines = [
+    """The result in lines of at most 80 columns."""
+    facts, total = summary(run), sum(run.step_s)
+    step = facts["step_s"]
+    return [
+        f" {run.job:<58} {f'seed {job.seed}, dcsim {__version__}':>20}",
         f" {job.about}",
         "",
         f" {'Data':<15} {_wrapped(run.data_source, 17)}",
@@ -115,27 +122,33 @@ def _told(run: RealRun, job: Job, directory: Path, settings: dict[str, Any]) -> 
         *_exchange(run, total),
         f" {'Loss':<15} {run.losses[0]:.4g} to {run.losses[-1]:.4g}, {run.loss_name}",
         "",
-        f" {'':<20} {'validation':>12} {'test':>12}",
-    ]
-    for key in run.metrics:
-        kind, _, figure = key.partition("_")
-        if kind == "validation":
-            values = run.metrics[key], run.metrics[f"test_{figure}"]
-            label = figure.replace("_", " ")
-            lines.append(f" {label:<20} {values[0]:>12.4g} {values[1]:>12.4g}")
-        elif f"validation_{figure}" not in run.metrics:
-            lines.append(f" {_BASELINES[figure]:<33} {run.metrics[key]:>12.4g}")
-    words = ["dcsim", "train", run.job]
-    options = {"table": "--data", **{name: f"--{name}" for name in ("epochs", "seed", "workers")}}
-    for name, value in settings.items():
-        words += [options[name], str(value)] if name in options else ["--set", f"{name}={value}"]
-    return [
-        f" {run.job:<58} {f'seed {job.seed}, dcsim {__version__}':>20}",
-        *lines,
+        *_figures(run),
         "",
         f" {'History':<15} {directory}",
-        f" {'Again':<15} {shlex.join(words)}",
+        f" {'Again':<15} {_again(run, settings)}",
     ]
+
+
+def _figures(run: RealRun) -> list[str]:
+    """Figures on validation and test data side by side, then those of no network."""
+    lines = [f" {'':<20} {'validation':>12} {'test':>12}"]
+    for key, value in run.metrics.items():
+        part, _, figure = key.partition("_")
+        if part == "validation":
+            label = figure.replace("_", " ")
+            lines.append(f" {label:<20} {value:>12.4g} {run.metrics[f'test_{figure}']:>12.4g}")
+        elif figure in _BASELINES:
+            lines.append(f" {_BASELINES[figure]:<33} {value:>12.4g}")
+    return lines
+
+
+def _again(run: RealRun, settings: dict[str, Any]) -> str:
+    """The command that repeats the run."""
+    options = {"table": "--data", **{name: f"--{name}" for name in ("epochs", "seed", "workers")}}
+    words = ["dcsim", "train", run.job]
+    for name, value in settings.items():
+        words += [options[name], str(value)] if name in options else ["--set", f"{name}={value}"]
+    return shlex.join(words)
 
 
 _BASELINES = {

@@ -72,7 +72,7 @@ def test_the_list_names_every_job() -> None:
         (("digits-mlp", "--set", "rate"), "write --set NAME=VALUE"),
         (("digits-mlp", "--set", "rates=1"), 'did you mean "rate"'),
         (("digits-mlp", "--resume"), "there is no checkpoint"),
-        (("digits-mlp", "--out", "file"), "takes a directory"),
+        (("digits-mlp", "--out", "file"), "file  cannot be made"),
         (("--data", "absent.csv"), "there is no file"),
         (("char-transformer", "--data", "absent.csv"), "trains on no table"),
         (("digits-mlp", "--set", "rate=1000", "--set", "optimiser=sgd"), "training diverged"),
