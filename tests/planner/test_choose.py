@@ -97,7 +97,7 @@ def test_the_cheapest_that_meets_the_objectives_is_chosen() -> None:
         "frontier",
     ]
     assert fast.why_not == "10 % dearer"
-    assert dear.why_not == "50 % over 60.0 USD"
+    assert dear.why_not == "50 % over 60 USD"
 
 
 def test_a_missed_soft_objective_still_gives_a_plan() -> None:
