@@ -5,39 +5,41 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.records import Fault, InputError
+from dcsim.topology.parts import Parts
+from dcsim.topology.routing import UNREACHABLE, Choose, Router, by_target, hashed
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A line of the bill of materials: `count` pieces at a price and a power each."""
+class Attachment:
+    """A way between an endpoint and a switch: the link up, the link down (-1: none needed)."""
 
-    name: str
-    count: int
-    price_usd: float
-    power_w: float
+    switch: int
+    up: int
+    down: int
+    rail: int = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What a fabric is built of: switches, cables and optics with price and power."""
+class Wiring:
+    """What routing needs to know beyond the links.
 
-    lines: tuple[Part, ...] = ()
+    `ports[e]` are the attachments of endpoint e. `domain[a]` is the fast domain of
+    accelerator a (-1 without one), `fast_up` and `fast_down` its links there; with `relay`
+    an accelerator may send over the fast domain to the peer of its node on the right rail.
+    """
 
-    def count(self, name: str) -> int:
-        """Pieces of the part called `name`; 0 when there are none."""
-        return sum(line.count for line in self.lines if line.name == name)
-
-    @property
-    def price_usd(self) -> float:
-        """Price of everything."""
-        return sum(line.count * line.price_usd for line in self.lines)
-
-    @property
-    def power_w(self) -> float:
-        """Power of everything."""
-        return sum(line.count * line.power_w for line in self.lines)
+    router: Router
+    routing: str
+    ports: tuple[tuple[Attachment, ...], ...]
+    domain: Ints
+    fast_up: Ints
+    fast_down: Ints
+    relay: bool
+    chips: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Fabric:
     node_names: tuple[str, ...]
     node_count: int
     storage_count: int
+    wiring: Wiring = field(repr=False)
     parts: Parts = field(default_factory=Parts)
 
     @property
@@ -75,11 +78,101 @@ class Fabric:
         """Endpoint of storage server `server`."""
         return self.accelerator_count + self.node_count + server
 
+    def endpoint_name(self, endpoint: int) -> str:
+        """A name for messages and drawings."""
+        if endpoint < self.accelerator_count:
+            return f"accelerator {endpoint} of {self.node_names[self.accelerator_node[endpoint]]}"
+        node = endpoint - self.accelerator_count
+        if node < self.node_count:
+            return self.node_names[node]
+        return f"storage-{node - self.node_count}"
+
     def route(self, source: int, target: int, seed: int = 0) -> Ints:
         """Links from endpoint `source` to endpoint `target`, in order, shape (hops,).
 
-        One of the cheapest paths: with `ecmp` routing the choice hashes (source, target,
-        seed), with `static` it depends on the target alone. Raises InputError when no
-        path is left.
+        One of the shortest paths: with `ecmp` routing the choice hashes (source, target,
+        seed), with `static` it depends on the target alone. Accelerators of one fast
+        domain use it. Raises InputError when no path is left.
         """
-        raise NotImplementedError
+        wiring = self.wiring
+        if source == target:
+            return np.zeros(0, dtype=np.int64)
+        choose = by_target(target) if wiring.routing == "static" else hashed(source, target, seed)
+        accelerators = self.accelerator_count
+        if (
+            max(source, target) < accelerators
+            and wiring.domain[source] == wiring.domain[target] >= 0
+        ):
+            return np.array([wiring.fast_up[source], wiring.fast_down[target]], dtype=np.int64)
+        if wiring.chips and max(source, target) < accelerators:
+            hop = self._between(
+                (Attachment(wiring.chips[source], -1, -1),),
+                (Attachment(wiring.chips[target], -1, -1),),
+                choose,
+            )
+        else:
+            hop = self._switched(source, target, choose)
+        if hop is None:
+            raise InputError(
+                Fault(
+                    f"no path is left from {self.endpoint_name(source)} to "
+                    f"{self.endpoint_name(target)}; repair a link or add one"
+                )
+            )
+        return np.array(hop, dtype=np.int64)
+
+    def _switched(self, source: int, target: int, choose: Choose) -> list[int] | None:
+        """A path through NICs, first over the fast domain to the right rail where allowed."""
+        wiring = self.wiring
+        mine, theirs = wiring.ports[source], wiring.ports[target]
+        if wiring.relay and source < self.accelerator_count and wiring.domain[source] >= 0:
+            peer = self._peer_on_rail(source, theirs)
+            if peer != source and self._nearer(wiring.ports[peer], mine, theirs):
+                path = self._between(wiring.ports[peer], theirs, choose)
+                if path is not None:
+                    return [int(wiring.fast_up[source]), int(wiring.fast_down[peer]), *path]
+        return self._between(mine, theirs, choose)
+
+    def _peer_on_rail(self, source: int, theirs: tuple[Attachment, ...]) -> int:
+        """The accelerator of the source's node whose NIC is on a rail of the target."""
+        rails = {port.rail for port in theirs}
+        node = self.accelerator_node[source]
+        first, last = np.searchsorted(self.accelerator_node, [node, node + 1])
+        for peer in (source, *range(first, last)):
+            if any(port.rail in rails for port in self.wiring.ports[peer]):
+                return int(peer)
+        return source
+
+    def _nearer(
+        self,
+        peers: tuple[Attachment, ...],
+        mine: tuple[Attachment, ...],
+        theirs: tuple[Attachment, ...],
+    ) -> bool:
+        return self._shortest(peers, theirs)[0] < self._shortest(mine, theirs)[0]
+
+    def _shortest(
+        self, mine: tuple[Attachment, ...], theirs: tuple[Attachment, ...]
+    ) -> tuple[int, list[tuple[Attachment, Attachment]]]:
+        """Fewest hops between any two attachments, and the pairs that have it."""
+        best = int(UNREACHABLE)
+        pairs: list[tuple[Attachment, Attachment]] = []
+        for there in theirs:
+            distance = self.wiring.router.distance(there.switch)
+            for here in mine:
+                hops = int(distance[here.switch])
+                if hops < best:
+                    best, pairs = hops, []
+                if hops == best < UNREACHABLE:
+                    pairs.append((here, there))
+        return best, pairs
+
+    def _between(
+        self, mine: tuple[Attachment, ...], theirs: tuple[Attachment, ...], choose: Choose
+    ) -> list[int] | None:
+        _, pairs = self._shortest(mine, theirs)
+        if not pairs:
+            return None
+        here, there = pairs[choose(len(pairs))]
+        links = self.wiring.router.path(here.switch, there.switch, choose)
+        return [link for link in (here.up, *links, there.down) if link >= 0]
