@@ -66,9 +66,8 @@ def _no_link_is_over_capacity(world: World) -> None:
 def _every_second_is_in_one_class(world: World, jobs: Sequence[Job]) -> None:
     now = float(world.environment.now)
     nodes = world.nodes
-    nodes.accrue(now)
     for number, pool in enumerate(nodes.pools):
-        total = sum(nodes.idle_s[number].values()) + sum(world.books.held_s[number].values())
+        total = nodes.idle_until(now, number) + sum(world.books.held_s[number].values())
         for job in jobs:
             if job.pool == number and job.held is not None:
                 total += (now - job.posted_s) * job.accelerators

@@ -12,6 +12,9 @@ from dcsim.simulation.spec import FailureClass
 from dcsim.simulation.training_job import TrainingJob
 from dcsim.simulation.world import World
 
+#: Failures a second below which a node never fails.
+_NEVER = 1e-100
+
 
 class Failures:
     """The next failure of every class on every node; one event is pending, the earliest.
@@ -29,8 +32,9 @@ class Failures:
         self._classes = classes
         rates = np.array([kind.per_accelerator_s for kind in classes])
         nodes = world.nodes
-        with np.errstate(divide="ignore"):
-            mean = 1.0 / (rates[:, np.newaxis] * (nodes.capacity * nodes.counted))
+        node_rate = rates[:, np.newaxis] * (nodes.capacity * nodes.counted)
+        mean = np.full(node_rate.shape, np.inf)
+        np.divide(1.0, node_rate, out=mean, where=node_rate > _NEVER)
         shape = np.array([kind.shape for kind in classes])
         unit = np.array([weibull_scale(1.0, kind.shape) for kind in classes])
         self._scale = mean * unit[:, np.newaxis]

@@ -58,8 +58,8 @@ class Nodes:
         self.down = 0
         self._changed_s: Floats = np.zeros(len(self.capacity))
         self._accrued_s = 0.0
-        self._idle: list[dict[int, int]] = []
-        self._count_idle()
+        self._idle: Ints = np.zeros((len(pools), _STATES), dtype=np.int64)
+        self._count(np.arange(len(self.capacity)), 1)
 
     def available(self) -> Ints:
         """Accelerators that a scheduler may give out now."""
@@ -68,20 +68,21 @@ class Nodes:
     def take(self, now: float, nodes: Ints, counts: Ints) -> None:
         """A job takes `counts` accelerators of `nodes`."""
         self._settle(now, nodes)
+        self._count(nodes, -1)
         self.free[nodes] -= counts
-        self._count_idle()
+        self._count(nodes, 1)
 
     def give(self, now: float, nodes: Ints, counts: Ints) -> None:
         """A job gives them back."""
-        self._settle(now, nodes)
-        self.free[nodes] += counts
-        self._count_idle()
+        self.take(now, nodes, -counts)
 
     def set_state(self, now: float, node: int, state: int) -> None:
         """`node` changes its state."""
-        self._settle(now, np.array([node]))
+        nodes = np.array([node])
+        self._settle(now, nodes)
+        self._count(nodes, -1)
         self.state[node] = state
-        self._count_idle()
+        self._count(nodes, 1)
 
     def set_reason(self, now: float, pool: int, reason: str) -> None:
         """From now on accelerators of `pool` that are up but idle are so for `reason`."""
@@ -121,11 +122,17 @@ class Nodes:
         if elapsed <= 0.0:
             return
         self._accrued_s = now
-        for pool, idle in enumerate(self._idle):
+        for pool, idle in enumerate(self._idle.tolist()):
             seconds = self.idle_s[pool]
-            for state, count in idle.items():
-                name = self.reason[pool] if state == UP else _IDLE_CLASS[state]
-                seconds[name] = seconds.get(name, 0.0) + count * elapsed
+            for state, count in enumerate(idle):
+                if count:
+                    name = self.reason[pool] if state == UP else _IDLE_CLASS[state]
+                    seconds[name] = seconds.get(name, 0.0) + count * elapsed
+
+    def idle_until(self, now: float, pool: int) -> float:
+        """Idle accelerator-seconds of `pool` in all classes up to `now`; changes nothing."""
+        pending = int(self._idle[pool].sum()) * (now - self._accrued_s)
+        return sum(self.idle_s[pool].values()) + pending
 
     def close(self, now: float) -> None:
         """Bring all sums up to `now`."""
@@ -142,12 +149,10 @@ class Nodes:
         self.down_s[nodes] += (self.state[nodes] >= REPAIR) * elapsed
         self._changed_s[nodes] = now
 
-    def _count_idle(self) -> None:
-        key = self.pool * _STATES + self.state
-        sums = np.bincount(key, weights=self.free, minlength=_STATES * len(self.pools))
-        table = sums.reshape(-1, _STATES)
-        self._idle = [
-            {state: int(count) for state, count in enumerate(row) if count} for row in table
-        ]
-        self.busy = int(np.sum((self.capacity - self.free)[self.counted]))
-        self.down = int(np.sum(self.capacity[(self.state >= REPAIR) & self.counted]))
+    def _count(self, nodes: Ints, sign: int) -> None:
+        """Enter `nodes` into the counts of idle, busy and broken accelerators, or take out."""
+        free, state = self.free[nodes], self.state[nodes]
+        np.add.at(self._idle, (self.pool[nodes], state), sign * free)
+        counted = self.counted[nodes]
+        self.busy += sign * int(((self.capacity[nodes] - free) * counted).sum())
+        self.down += sign * int((self.capacity[nodes] * (counted & (state >= REPAIR))).sum())

@@ -1,12 +1,15 @@
 """What of a fabric limits the traffic between nodes and storage, as bundles of links."""
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.simulation.spec import StorageRoutes
-from dcsim.topology.fabric import Fabric
+
+if TYPE_CHECKING:
+    from dcsim.topology import Fabric
 
 Ints = NDArray[np.int64]
 
@@ -23,7 +26,7 @@ Path = tuple[int, ...]
 Stages = list[list[frozenset[int]]]
 
 
-def storage_routes(fabric: Fabric) -> StorageRoutes:
+def storage_routes(fabric: "Fabric") -> StorageRoutes:
     """Bundles between the nodes of `fabric` and its storage servers.
 
     Nodes that share their first switch form a group. Links at the same distance from the
@@ -53,7 +56,7 @@ def storage_routes(fabric: Fabric) -> StorageRoutes:
 
 
 def _paths(
-    fabric: Fabric, route: Callable[[int, int], Ints]
+    fabric: "Fabric", route: Callable[[int, int], Ints]
 ) -> tuple[list[list[Path]], NDArray[np.float64]]:
     """Paths of each node behind its NICs, and the rate of those NICs, shape (nodes,)."""
     servers = fabric.storage_count
@@ -110,7 +113,9 @@ def _stages(paths: list[list[Path]], group: Ints) -> Stages:
     ]
 
 
-def _binding(stages: Stages, nic_rate: NDArray[np.float64], fabric: Fabric) -> list[frozenset[int]]:
+def _binding(
+    stages: Stages, nic_rate: NDArray[np.float64], fabric: "Fabric"
+) -> list[frozenset[int]]:
     """Bundles that can be the bottleneck of some traffic, in order of appearance."""
     users: dict[frozenset[int], set[int]] = {}
     for group, bundles in enumerate(stages):
@@ -132,11 +137,11 @@ def _binding(stages: Stages, nic_rate: NDArray[np.float64], fabric: Fabric) -> l
     return kept
 
 
-def _rate(bundle: Iterable[int], fabric: Fabric) -> float:
+def _rate(bundle: Iterable[int], fabric: "Fabric") -> float:
     return float(fabric.capacity_bytes_per_s[sorted(bundle)].sum())
 
 
-def _name(bundle: frozenset[int], stages: Stages, fabric: Fabric, side: str) -> str:
+def _name(bundle: frozenset[int], stages: Stages, fabric: "Fabric", side: str) -> str:
     """`leaf-spine to storage (group 3)`; without a group where all groups use it."""
     kinds = sorted({fabric.link_kinds[link] for link in bundle})
     users = [str(group) for group, bundles in enumerate(stages) if bundle in bundles]

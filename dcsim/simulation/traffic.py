@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dcsim.simulation.fluid import FluidNetwork
 from dcsim.simulation.fluid_simpy import SimulatedNetwork
+from dcsim.simulation.fluid_simpy import Transfer as Arrival
 from dcsim.simulation.record import LinkRecords
 from dcsim.simulation.spec import PoolSpec, SimulationSpec, StorageRoutes, StorageSpec
 
@@ -53,7 +54,7 @@ class Transfer:
     direction: str
     size_bytes: float
     begun_s: float
-    event: simpy.Event | None
+    event: Arrival | None
     latency_s: float
 
 

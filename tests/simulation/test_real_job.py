@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simulation_scenes import cluster, local, pool, real, training
 
 from dcsim.records import InputError
 from dcsim.simulation import simulate
-from simulation_scenes import cluster, local, pool, real, training
 
 
 @given(st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=50), st.floats(0.0, 2.0))

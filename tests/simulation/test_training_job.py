@@ -2,9 +2,6 @@
 
 import numpy as np
 import pytest
-
-from dcsim.records import InputError
-from dcsim.simulation import expected_runtime, simulate
 from simulation_scenes import (
     DAY,
     HOUR,
@@ -15,6 +12,9 @@ from simulation_scenes import (
     pool,
     training,
 )
+
+from dcsim.records import InputError
+from dcsim.simulation import expected_runtime, simulate
 
 
 def only(record):
