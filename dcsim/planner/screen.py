@@ -69,7 +69,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What a sweep found: the fastest layouts that fit and the fastest that does not."""
+    """What a sweep found: the fastest layouts that fit, and one that does not.
+
+    `misfit` is the layout that memory keeps from winning: the fastest of all, where that
+    does not fit; where nothing fits, the one that needs the least memory.
+    """
 
     work: TrainingWork
     group: NodeGroup
@@ -90,9 +94,7 @@ def screen(
 ) -> Screening:
     """Estimate every layout of `work` on its nodes of `option`, less `spares` of them.
 
-    `as_given` leaves out what the plan varies and keeps the layout's own pins. A
-    layout that does not fit is returned only where it would be faster than all that do:
-    otherwise memory excludes nothing worth having.
+    `as_given` leaves out what the plan varies and keeps the layout's own pins.
     """
     group = option.group_of(work)
     count = accelerators_for(work, group, spares)
@@ -137,7 +139,9 @@ def _rank(
         return _step(work, group, accelerators, table, estimates, row, weights)
 
     misfit = None
-    if not estimates.fits[order[0]]:
+    if not len(fitting):
+        misfit = step(int(np.argmin(estimates.memory_device_bytes)))
+    elif not estimates.fits[order[0]]:
         misfit = step(int(order[0]))
     return Screening(
         work, group, accelerators, len(table), tuple(step(int(r)) for r in fitting[:keep]), misfit

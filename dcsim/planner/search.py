@@ -74,16 +74,11 @@ def search(
     scores = _scores(scenario, options, seed)
     drafts = kept(evaluate_expected(space.candidates, scenario, scores, real))
     first = choose_finalists(drafts, finalists)
-    total = len(first) * len(scores.seeds)
-    progress.start("simulating", f"{len(first)} finalists × {len(scores.seeds)} seeds", total)
     simulated, specs = _simulate(first, scenario, scores, real, progress)
-    progress.finish()
     candidates = _on_one_basis(drafts, simulated, scenario, scores, real)
     while (chosen := recommend(candidates)) is not None and chosen.id not in simulated:
         # Simulation moved the figures so that an unsimulated candidate now wins.
-        progress.start("simulating", f"1 more × {len(scores.seeds)} seeds", len(scores.seeds))
         more, more_specs = _simulate([chosen], scenario, scores, real, progress)
-        progress.finish()
         simulated, specs = simulated | more, specs | more_specs
         candidates = _on_one_basis(drafts, simulated, scenario, scores, real)
     return Search(scenario, seed, used, real, scores, space, tuple(candidates), specs)
@@ -183,14 +178,19 @@ def _simulate(
     real: Real,
     progress: Progress,
 ) -> tuple[dict[str, Candidate], dict[str, SimulationSpec]]:
-    done = 0
+    done, seeds = 0, len(scores.seeds)
 
     def ran() -> None:
         nonlocal done
         done += 1
         progress.advance(done)
 
-    simulated, specs = {}, {}
+    simulated: dict[str, Candidate] = {}
+    specs: dict[str, SimulationSpec] = {}
+    if not chosen:
+        return simulated, specs
+    finalists = "1 finalist" if len(chosen) == 1 else f"{len(chosen)} finalists"
+    progress.start("simulating", f"{finalists} × {seeds} seeds", len(chosen) * seeds)
     for candidate in chosen:
         option = candidate.option
         routes = routes_of(option, scenario)
@@ -199,6 +199,7 @@ def _simulate(
         verdicts = judge_all(scenario.objectives, outcome.samples())
         specs[candidate.id] = spec
         simulated[candidate.id] = replace(candidate, outcome=outcome, verdicts=verdicts)
+    progress.finish()
     return simulated, specs
 
 
