@@ -33,6 +33,8 @@ COMMANDS: tuple[str, ...] = (
     "calibrate",
     "estimate",
     "replay",
+    "goodput",
+    "flows",
     "train",
 )
 

@@ -98,8 +98,8 @@ def add_upper_levels(
     if len(leaves) < 2:
         return
     if len(leaves) * leaf.up <= leaf.up * leaf.radix:
-        spines = _divisor(leaf.up, len(leaves) * leaf.up, leaf.radix)
-        _join(graph, leaves, leaf.up // spines, spines, f"{prefix}spine", 2, capacity_bytes_per_s)
+        count = _divisor(leaf.up, len(leaves) * leaf.up, leaf.radix)
+        _join(graph, leaves, leaf.up // count, count, f"{prefix}spine", 2, capacity_bytes_per_s)
         return
     half = leaf.radix // 2
     pods = [leaves[start : start + half] for start in range(0, len(leaves), half)]
