@@ -6,14 +6,26 @@ while computing, writing and restarting alike.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from dcsim.records import InputError
+from dcsim.units import format_quantity
 
 Floats = NDArray[np.float64]
 
 #: A rest of work below this share of an interval is rounding, not one more segment.
 _ROUNDING = 1e-9
+
+#: Standard error of a simulated mean, as a share of it, below which no more runs are made.
+STANDARD_ERROR = 0.002
+RUNS_AT_ONCE = 4096
+MOST_RUNS = 2**20
+
+#: A run that is expected to fail more often than this is not simulated.
+MOST_FAILURES = 20_000
 
 #: Newton's method doubles the digits in each turn; it starts with at least one.
 _NEWTON_TURNS = 60
@@ -139,3 +151,111 @@ def simulate_goodput(
         active = active[~finished]
         restart = restart_s
     return GoodputSample(runtime, failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Goodput:
+    """Run time under failures, simulated and in closed form; `low_s` to `high_s` hold 90 %
+    of the runs, `simulated_s` is their mean and `standard_error_s` its error."""
+
+    simulated_s: float
+    low_s: float
+    high_s: float
+    standard_error_s: float
+    runs: int
+    closed_form_s: float
+    ettr: float
+    expected_failures: float
+    best_interval_s: float
+    interval_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `dcsim goodput --json` prints."""
+        return {
+            "simulated_s": {
+                "value": self.simulated_s,
+                "low": self.low_s,
+                "high": self.high_s,
+                "standard_error": self.standard_error_s,
+            },
+            "closed_form_s": self.closed_form_s,
+            "ettr": self.ettr,
+            "expected_failures": self.expected_failures,
+            "best_interval_s": self.best_interval_s,
+        }
+
+
+def goodput(
+    work_s: float,
+    interval_s: float | None,
+    write_s: float,
+    restart_s: float,
+    mtbf_s: float,
+    seed: int,
+    runs: int | None = None,
+) -> Goodput:
+    """Simulate the run and set it beside the closed form.
+
+    `interval_s` None takes the best one, `runs` None as many as bring the standard error
+    below `STANDARD_ERROR`. ETTR is work over mean time; failures are expected at rate
+    1/mtbf over the whole run (Wald). Raises InputError for times that cannot be, and
+    where a run would fail so often that it hardly ever ends.
+    """
+    if not (work_s > 0.0 and mtbf_s > 0.0 and min(write_s, restart_s) >= 0.0):
+        raise InputError("work and MTBF must lie above 0 and no time below it")
+    best = float(best_interval(write_s, mtbf_s))
+    if interval_s is None:
+        interval_s = min(best, work_s) if best > 0.0 else work_s
+    if not interval_s > 0.0:
+        raise InputError("the checkpoint interval must lie above 0")
+    if runs is not None and runs < 2:
+        raise InputError("at least 2 runs are needed for a standard error")
+    expected = float(expected_runtime(work_s, interval_s, write_s, restart_s, mtbf_s))
+    if expected > MOST_FAILURES * mtbf_s:
+        raise InputError(
+            f"a run would fail about {expected / mtbf_s:.0f} times before it ends; "
+            f"a checkpoint every {format_quantity(best, 'time')} is best"
+        )
+    sample = _sample(work_s, interval_s, write_s, restart_s, mtbf_s, seed, runs)
+    low, high = np.percentile(sample.runtime_s, [5.0, 95.0])
+    return Goodput(
+        simulated_s=sample.mean_s,
+        low_s=float(low),
+        high_s=float(high),
+        standard_error_s=sample.standard_error_s,
+        runs=len(sample.runtime_s),
+        closed_form_s=expected,
+        ettr=work_s / sample.mean_s,
+        expected_failures=expected / mtbf_s,
+        best_interval_s=best,
+        interval_s=interval_s,
+    )
+
+
+def _sample(
+    work_s: float,
+    interval_s: float,
+    write_s: float,
+    restart_s: float,
+    mtbf_s: float,
+    seed: int,
+    runs: int | None,
+) -> GoodputSample:
+    """`runs` runs, or batches of runs until the mean is known well enough."""
+    generator = np.random.default_rng(np.random.SeedSequence([seed, 0x600D]))
+
+    def batch(count: int) -> GoodputSample:
+        return simulate_goodput(work_s, interval_s, write_s, restart_s, mtbf_s, count, generator)
+
+    sample = batch(RUNS_AT_ONCE if runs is None else runs)
+    while (
+        runs is None
+        and sample.standard_error_s > STANDARD_ERROR * sample.mean_s
+        and len(sample.runtime_s) < MOST_RUNS
+    ):
+        more = batch(len(sample.runtime_s))
+        sample = GoodputSample(
+            np.concatenate([sample.runtime_s, more.runtime_s]),
+            np.concatenate([sample.failures, more.failures]),
+        )
+    return sample
