@@ -58,10 +58,30 @@ class View:
     @property
     def recommended(self) -> dict[str, Any] | None:
         """The row of `candidates` that is recommended; None where there is none."""
-        for row in self.rows("candidates"):
-            if row.get("status") == "recommended":
-                return row
-        return None
+        return next((r for r in self.rows("candidates") if r.get("status") == "recommended"), None)
+
+    @property
+    def nearest_miss(self) -> dict[str, Any] | None:
+        """The candidate that comes closest where none is feasible; None otherwise."""
+        near = (self.summary.get("nearest_miss") or {}).get("id")
+        return next((r for r in self.rows("candidates") if near and r.get("id") == near), None)
+
+    @property
+    def subject(self) -> dict[str, Any] | None:
+        """The candidate that the run tables are about: recommended, else nearest miss."""
+        return self.recommended or self.nearest_miss
+
+    @property
+    def subject_id(self) -> str | None:
+        """The id of that candidate."""
+        return None if self.subject is None else str(self.subject["id"])
+
+    @property
+    def step_parts(self) -> list[dict[str, Any]]:
+        """Rows of `breakdown` of that candidate; all of them where a run has only one."""
+        rows = self.rows("breakdown")
+        own = (self.subject or self.summary.get("configuration") or {}).get("id")
+        return [row for row in rows if own is None or row.get("candidate") in (None, own)]
 
 
 def view_of(results: Results) -> View:

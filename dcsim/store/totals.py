@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dcsim.planner.frontier import pareto
 from dcsim.store.reading import Stored
 
 if TYPE_CHECKING:
@@ -123,7 +122,10 @@ def nothing_dominates(stored: Stored) -> Iterator[str]:
     ]
     time = np.array([_value(row, "time_s") for row in rows], dtype=float)
     cost = np.array([_value(row, "cost_usd") for row in rows], dtype=float)
-    for row, best in zip(rows, pareto(time, cost), strict=True):
+    for i, row in enumerate(rows):
+        # Compared one by one: a check must not share the planner's sorting.
+        no_worse = (time <= time[i]) & (cost <= cost[i])
+        best = not np.any(no_worse & ((time < time[i]) | (cost < cost[i])))
         if row.get("status") in ("recommended", "frontier") and not best:
             yield f"candidate {row['id']} is called {row['status']}, but another dominates it"
         if row.get("status") == "dominated" and best:

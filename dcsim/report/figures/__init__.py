@@ -1,0 +1,1 @@
+"""Figures as SVG bytes, one message each; every function draws stored figures only."""

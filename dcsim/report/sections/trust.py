@@ -1,0 +1,143 @@
+"""How far to trust it: predictions against measurements, and the chain between them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dcsim.report.figures.accuracy import Comparison, by_group_svg, by_size_svg
+from dcsim.report.figures.losses import History, losses_svg
+from dcsim.report.typst_source import Block, Column, heading, panel, paragraph, side_by_side, table
+from dcsim.report.view import View
+from dcsim.report.wording import percent, plain_text, quantity, scale_for
+
+Row = Mapping[str, Any]
+WIDTH_MM, LEFT_MM, RIGHT_MM = 174.0, 104.0, 64.0
+HEIGHT_MM = 58.0
+
+#: Groups of published runs and real jobs that are drawn, the largest first.
+GROUPS, JOBS = 7, 3
+
+
+def how_far_to_trust(view: View) -> Block | None:
+    """Published runs, this machine's own jobs, the chain, and the real jobs' losses."""
+    figures: dict[str, bytes] = {}
+    cells = [cell for cell in (_published(view, figures), _host(view, figures)) if cell]
+    if len(cells) == 2:
+        source = side_by_side((f"{LEFT_MM}mm", "1fr"), *cells)
+    else:
+        source = "".join(cells)
+    source += _extrapolated(view) + _real_jobs(view, figures) + _chain(view)
+    return Block(heading("How far to trust it") + source, figures) if source else None
+
+
+def comparison(rows: Sequence[Row], name: str) -> Comparison | None:
+    """The rows that have all four figures; None where there are none."""
+    fields = ("measured_s", "predicted_s", "low_s", "high_s")
+    known = [row for row in rows if all(row.get(f) for f in fields)]
+    if not known:
+        return None
+    columns = [np.array([row[f] for row in known], dtype=float) for f in fields]
+    return Comparison([plain_text(row.get(name)) for row in known], *columns)
+
+
+def error_sentence(runs: Comparison) -> str:
+    """Median error and how many measurements lie within their interval."""
+    error = float(np.median(np.abs(runs.ratio - 1.0)))
+    inside = (runs.measured_s >= runs.low_s) & (runs.measured_s <= runs.high_s)
+    return (
+        f"median error {percent(error)}; {percent(float(np.mean(inside)))} lie within their "
+        "90 % interval"
+    )
+
+
+def _published(view: View, figures: dict[str, bytes]) -> str:
+    rows = view.rows("published")
+    runs = comparison(rows, "row_id")
+    if runs is None:
+        return ""
+    names: dict[str, list[Row]] = {}
+    for row in rows:
+        names.setdefault(plain_text(row.get("accelerator")) or "unknown", []).append(row)
+    largest = sorted(names.items(), key=lambda item: (-len(item[1]), item[0]))[:GROUPS]
+    groups = [(name, c) for name, own in largest if (c := comparison(own, "row_id")) is not None]
+    figures["published"] = by_group_svg(groups, LEFT_MM, HEIGHT_MM)
+    message = f"{runs.ratio.size:,} published training runs: {error_sentence(runs)}."
+    note = "One dot a run, line: median of the accelerator; shaded: within 10 %."
+    return panel("published", LEFT_MM, message, note)
+
+
+def _host(view: View, figures: dict[str, bytes]) -> str:
+    runs = comparison(view.rows("host_heldout"), "name")
+    if runs is None:
+        return ""
+    width = RIGHT_MM if view.rows("published") else LEFT_MM
+    figures["host"] = by_size_svg(runs, width, HEIGHT_MM)
+    message = f"{runs.ratio.size:,} NumPy models that the fit has not seen: {error_sentence(runs)}."
+    note = "Whole training steps on the profile's machine. Whiskers: 90 % intervals."
+    return panel("host", width, message, note)
+
+
+def _extrapolated(view: View) -> str:
+    """What the plan asks of the model beyond what it was compared with."""
+    runs = view.rows("published")
+    chosen = view.subject
+    if not runs or chosen is None:
+        return ""
+    kinds = {plain_text(row.get("accelerator")).lower() for row in runs}
+    node = plain_text(chosen.get("node_type")).lower()
+    seen = any(kind.partition("-")[0] in node for kind in kinds if kind)
+    if seen:
+        return ""
+    return paragraph(f"No published run of {node} was compared: its step time is extrapolated.")
+
+
+def _real_jobs(view: View, figures: dict[str, bytes]) -> str:
+    """Losses and measured step times of the jobs that were truly run."""
+    frame = view.table("losses")
+    if frame.empty:
+        return ""
+    histories, falls = [], []
+    for job, group in list(frame.groupby("job", sort=False))[:JOBS]:
+        ordered = group.sort_values("step")
+        loss = ordered["loss"].to_numpy(dtype=float)
+        step = ordered["step_s"].to_numpy(dtype=float)
+        if not loss.size or not np.isfinite(loss).all():
+            continue
+        scale = scale_for("s", [float(np.median(step))])
+        histories.append(History(plain_text(job), loss, step / scale.size, scale.symbol))
+        falls.append(
+            f"{plain_text(job)} from {quantity(float(loss[0]), '1')} to "
+            f"{quantity(float(loss[-1]), '1')}, "
+            f"{quantity(float(np.median(step)), 's')} a step"
+        )
+    if not histories:
+        return ""
+    figures["losses"] = losses_svg(histories, WIDTH_MM)
+    message = f"The real jobs, executed in NumPy, learned: {'; '.join(falls)}."
+    note = "The simulation replays these measured steps on its local node. Line: median step."
+    return panel("losses", WIDTH_MM, message, note)
+
+
+def _chain(view: View) -> str:
+    rows = view.rows("chain")
+    if not rows:
+        return ""
+    stages, last = [], None
+    for row in rows:
+        stage = plain_text(row.get("stage"))
+        stages.append(stage if stage != last else "")
+        last = stage
+    return heading("From a measured step to the simulated run", 2) + table(
+        [
+            Column("Stage", stages, "left"),
+            Column("Item", [plain_text(row.get("item")) for row in rows], "left", loose=True),
+            Column("Value", [_value(row) for row in rows]),
+            Column("Source", [plain_text(row.get("source")) for row in rows], "left", "1fr", True),
+        ]
+    )
+
+
+def _value(row: Row) -> str:
+    value = row.get("value")
+    return "" if value is None else quantity(value, plain_text(row.get("unit")))
