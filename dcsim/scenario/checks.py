@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from dcsim import catalogue
+from dcsim.scenario.fallbacks import STORAGE_SYSTEM, TOPOLOGY
 from dcsim.scenario.faults import Problem
-from dcsim.scenario.redundancy import STORAGE_SYSTEM, read_redundancy
+from dcsim.scenario.redundancy import read_redundancy
 from dcsim.scenario.schema import NodesPart, ScenarioFile, TrainingPart
 from dcsim.units import QuantityError, number, parse_date, shown
 
@@ -70,6 +71,30 @@ def redundancy_is_known(file: ScenarioFile) -> Iterator[Problem]:
             f'"{redundancy}" of {system.name} needs {parts} servers, but there are '
             f"{storage.servers}; add servers or choose a redundancy of fewer parts",
         )
+
+
+#: Keys of the network that only some topologies know.
+_ONLY_OF = {
+    "rails": ("rail-optimised", "rail-only"),
+    "dims": ("torus",),
+    "file": ("graph",),
+}
+
+
+def network_keys_fit_the_topology(file: ScenarioFile) -> Iterator[Problem]:
+    """Each key of the network means something for its topology; a graph needs its file."""
+    network = file.cluster.network
+    if network is None:
+        return
+    topology = network.topology or TOPOLOGY
+    path = ("cluster", "network")
+    for key, known in _ONLY_OF.items():
+        if getattr(network, key) is not None and topology not in known:
+            message = f'"{key}" belongs to the topology {" or ".join(known)}, not to {topology}'
+            yield Problem((*path, key), message, on_key=True)
+    if topology == "graph" and network.file is None:
+        message = 'the topology graph needs "file: NAME" with the graph (GraphML or node-link JSON)'
+        yield Problem((*path, "topology"), message)
 
 
 def objectives_name_jobs(file: ScenarioFile) -> Iterator[Problem]:
@@ -313,6 +338,7 @@ CHECKS: tuple[Check, ...] = (
     total_is_no_name,
     start_is_a_date,
     redundancy_is_known,
+    network_keys_fit_the_topology,
     objectives_name_jobs,
     dates_follow_the_start,
     confidence_can_be_reached,

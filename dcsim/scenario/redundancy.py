@@ -4,9 +4,6 @@ import re
 
 from dcsim.units import QuantityError, shown
 
-#: The storage of a scenario that names none.
-STORAGE_SYSTEM = "nvme-pfs"
-
 _REPLICATION = re.compile(r"replication (?:x|×)?\s*(\d{1,3})")
 _ERASURE = re.compile(r"erasure (\d{1,3})\s*\+\s*(\d{1,3})")
 

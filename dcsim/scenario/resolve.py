@@ -10,7 +10,22 @@ from typing import TypeVar
 from dcsim import catalogue
 from dcsim.catalogue.records import NodeType, SiteFacts
 from dcsim.records import Source
-from dcsim.scenario.redundancy import STORAGE_SYSTEM, read_redundancy
+from dcsim.scenario.fallbacks import (
+    CONFIDENCE,
+    FAILURES,
+    FINALISTS,
+    LIFETIME_YEARS,
+    RADIX,
+    REGION,
+    RESIDUAL_SHARE,
+    SEEDS,
+    SOFTWARE_FAMILY,
+    STORAGE_SERVERS,
+    STORAGE_SYSTEM,
+    TOPOLOGY,
+    TWO_BYTE_VOCABULARY,
+)
+from dcsim.scenario.redundancy import read_redundancy
 from dcsim.scenario.resolved import (
     CheckpointPolicy,
     Cluster,
@@ -45,21 +60,6 @@ from dcsim.scenario.schema import (
 from dcsim.scenario.vary import ALL, Vary
 from dcsim.units import SECONDS_PER_DAY, SECONDS_PER_YEAR, format_quantity, number, parse_date
 from dcsim.workload.software import software
-
-REGION = "us-virginia"
-TOPOLOGY = "fat-tree"
-RADIX = 64
-STORAGE_SERVERS = 16
-SOFTWARE_FAMILY = "megatron-bridge"
-FAILURES = "llama3"
-FINALISTS = 6
-SEEDS = 32
-CONFIDENCE = 0.5
-LIFETIME_YEARS = 4
-RESIDUAL_SHARE = 0.1
-#: The largest vocabulary whose token numbers fit into two bytes.
-TWO_BYTE_VOCABULARY = 2**16
-
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ def resolve(file: ScenarioFile, path: Path, text: bytes) -> Scenario:
         title=file.title or _title(file),
         seed=gaps.fill(file.seed, "seed", 0, "any seed gives a fair draw; fixed to repeat it"),
         site=_site(file.site or SitePart(), gaps),
-        cluster=_cluster(file, gaps),
+        cluster=_cluster(file, path.parent, gaps),
         workload=tuple(_work(work, gaps) for work in file.workload),
         policies=_policies(file.policies or PoliciesPart(), gaps),
         money=_money(file.money or MoneyPart(), gaps),
@@ -144,7 +144,7 @@ def _site(part: SitePart, gaps: Gaps) -> Site:
     )
 
 
-def _cluster(file: ScenarioFile, gaps: Gaps) -> Cluster:
+def _cluster(file: ScenarioFile, folder: Path, gaps: Gaps) -> Cluster:
     part: ClusterPart = file.cluster
     groups = [NodeGroup(g.name, catalogue.node(g.node), g.count) for g in part.nodes]
     here = next((group for group in groups if group.node.name == catalogue.LOCAL), None)
@@ -154,12 +154,12 @@ def _cluster(file: ScenarioFile, gaps: Gaps) -> Cluster:
     return Cluster(
         groups=tuple(group for group in groups if group is not here),
         local=here,
-        network=_network(part.network or NetworkPart(), gaps),
+        network=_network(part.network or NetworkPart(), folder, gaps),
         storage=_storage(part.storage or StoragePart(), gaps),
     )
 
 
-def _network(part: NetworkPart, gaps: Gaps) -> Network:
+def _network(part: NetworkPart, folder: Path, gaps: Gaps) -> Network:
     where = "cluster.network"
     if part.nic is None:
         gaps.note(f"{where}.nic", "as the node type has", "the NICs that the node is sold with")
@@ -175,7 +175,17 @@ def _network(part: NetworkPart, gaps: Gaps) -> Network:
             "training fabrics are built non-blocking",
         ),
         nic_bytes_per_s=part.nic,
+        options=_network_options(part, folder),
     )
+
+
+def _network_options(part: NetworkPart, folder: Path) -> dict[str, float | int | str]:
+    """Further keys of the topology; a graph's file is found beside the scenario."""
+    keys = ("nics", "planes", "rails", "dims", "routing", "relay", "reduces", "file")
+    found = {key: getattr(part, key) for key in keys if getattr(part, key) is not None}
+    if "file" in found:
+        found["file"] = str(folder / found["file"])
+    return found
 
 
 def _storage(part: StoragePart, gaps: Gaps) -> Storage:

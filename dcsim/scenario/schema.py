@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dcsim import catalogue
 from dcsim.scenario.targets import Target, read_target
-from dcsim.scenario.values import Flag, Known, Name, Quantity, Text, Whole, listed, named
+from dcsim.scenario.values import Flag, Known, Name, Quantity, Sides, Text, Whole, listed, named
 from dcsim.scenario.vary import Vary, VaryReader
 from dcsim.workload.software import generations, software
 
@@ -68,6 +68,14 @@ class NetworkPart(Part):
     radix: Annotated[int, Whole(2, 4096)] | None = None
     oversubscription: Annotated[float, Quantity("count", least=1.0, most=64.0)] | None = None
     nic: Annotated[float, Quantity("rate", positive=True)] | None = None
+    nics: Annotated[int, Whole(1, 1024)] | None = None
+    planes: Annotated[int, Whole(1, 64)] | None = None
+    rails: Annotated[int, Whole(1, 1024)] | None = None
+    dims: Annotated[str, Sides()] | None = None
+    routing: Annotated[str, named("routing")] | None = None
+    relay: Annotated[bool, Flag()] | None = None
+    reduces: Annotated[bool, Flag()] | None = None
+    file: Annotated[str, Text()] | None = None
 
 
 class StoragePart(Part):

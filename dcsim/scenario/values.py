@@ -169,6 +169,24 @@ class Text(Reader):
 
 
 @dataclass(frozen=True)
+class Sides(Reader):
+    """The sides of a torus, `8x8x8`."""
+
+    def read(self, value: Any) -> str:
+        """The sides without spaces."""
+        if isinstance(value, str) and _SIDES.fullmatch(value.replace(" ", "")):
+            return value.replace(" ", "")
+        raise ValueError(f'{shown(value)} are no sides of a torus; write them as "8x8x8"')
+
+    def json_schema(self) -> dict[str, Any]:
+        """A text of the form that `read` accepts."""
+        return {"type": "string", "pattern": f"^{_SIDES.pattern}$"}
+
+
+_SIDES = re.compile(r"[1-9]\d{0,4}(x[1-9]\d{0,4}){1,5}")
+
+
+@dataclass(frozen=True)
 class Known(Reader):
     """A name from the catalogue, under any of its aliases; read as the catalogue's own."""
 

@@ -48,3 +48,16 @@ def test_metrics_have_the_units_of_the_results() -> None:
 
     for name, entry in catalogue.entries("metric").items():
         assert METRIC_UNITS[name.rpartition(".")[2]] == entry.unit
+
+
+def test_topologies() -> None:
+    from dcsim.topology.builders import SWITCHED
+
+    assert set(catalogue.names("topology")) == {*SWITCHED, "torus", "graph"}
+
+
+def test_every_option_of_a_topology_can_be_written() -> None:
+    from dcsim.scenario.schema import NetworkPart
+    from dcsim.topology.spec import option_names
+
+    assert set(option_names) <= set(NetworkPart.model_fields)

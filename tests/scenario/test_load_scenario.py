@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -175,3 +176,17 @@ def test_json_schema_is_json_and_closed() -> None:
     training = schema["$defs"]["TrainingPart"]
     assert {"model", "tokens", "global_batch"} <= set(training["required"])
     assert "llama3-8b" in training["properties"]["model"]["examples"]
+
+
+def test_further_keys_of_a_topology_arrive_as_options(tmp_path: Path) -> None:
+    path = tmp_path / "minimal.yaml"
+    path.write_text(MINIMAL.replace("cluster: {", "cluster: {network: {NETWORK}, "))
+
+    def options(network: str) -> Mapping[str, float | int | str]:
+        text = path.read_text().replace("NETWORK", network)
+        return parse_scenario(text, path).cluster.network.options
+
+    rails = options("topology: rail-only, rails: 4, planes: 2, relay: true")
+    assert rails == {"planes": 2, "rails": 4, "relay": True}
+    graph = options("topology: graph, file: mine.graphml")
+    assert graph == {"file": str(tmp_path / "mine.graphml")}
