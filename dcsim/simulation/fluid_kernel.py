@@ -401,7 +401,7 @@ def take_finished(s: State, now: float, finished: Ints) -> int:
     while s.sizes[DATE_HEAP] > 0:
         flow = s.queues[DATE_HEAP, 0]
         date = s.flows[flow]["key"]
-        if date > now + SAME * (date - s.flows[flow]["entered"]):
+        if date == INF or date > now + SAME * (date - s.flows[flow]["entered"]):
             break
         remove_flow(s, flow)
         finished[count] = flow
