@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from dcsim.calibration.build_training_fit import published_rows
-from dcsim.calibration.training_fit import Runs, fit_parameters, log_predictions, runs_of
+from dcsim.calibration.training_fit import Runs, fit_parameters, runs_of
 from dcsim.calibration.training_validation import folds_by, held_out, removed_blocks, summary
+from dcsim.cost.intervals import half_width
 from dcsim.cost.parameters import generation_of, shipped_fit
-from dcsim.cost.row_estimates import estimate_rows
 
 SMALL = "vtrain"
 
@@ -41,13 +41,6 @@ class Bench:
 
     def out(self, folds: list[np.ndarray]) -> np.ndarray:
         return self.errors(held_out(self.runs, folds, self.start, progress=_progress))
-
-    def subset(self, rows: np.ndarray, folds: list[np.ndarray]) -> np.ndarray:
-        inside = self.runs.take(rows)
-        log_s = held_out(inside, [fold[rows] for fold in folds], self.start, progress=_progress)
-        out = np.full(len(self.runs), np.nan)
-        out[rows] = np.exp(log_s) / inside.measured_s - 1.0
-        return out
 
 
 def _progress(done: int, total: int) -> None:
@@ -77,8 +70,9 @@ def group_out(bench: Bench) -> dict[str, object]:
     figures["median_over_groups"] = float(np.median(medians))
     print(f"{'  median over groups':44s} {100 * np.median(medians):.1f} %  bar 9")
     figures["apart"] = show("group out, block removed (apart)", errors[large & apart])
-    figures["small"] = show("small jobs held out altogether", errors[bench.small], "bar 17 / 35")
-    figures["coverage"] = coverage(bench)
+    name = "small jobs held out altogether"
+    figures["small"] = show(name, errors[bench.small], "bar 17 / 35")
+    figures["coverage"] = coverage(bench, errors)
     figures["rank"] = ranks(bench, errors)
     return figures
 
@@ -112,25 +106,40 @@ def small_split(bench: Bench) -> dict[str, object]:
     figures: dict[str, object] = {}
     for column in ("n_gpus", "tp"):
         labels = np.array(
-            [row[column] if small else "" for row, small in zip(bench.row, bench.small, strict=True)]
+            [
+                row[column] if small else ""
+                for row, small in zip(bench.row, bench.small, strict=True)
+            ]
         )
         errors = bench.out(folds_by(labels))[bench.small]
         figures[column] = show(f"small jobs, split by {column}", errors, "bar 5 / 12")
     return figures
 
 
-def coverage(bench: Bench) -> dict[str, float]:
-    """Share of large rows inside the shipped intervals, and their width."""
-    estimates = estimate_rows(bench.rows, shipped_fit())
-    pairs = [
-        (row, float(source["iteration_s"]))
-        for row, source in zip(estimates.rows, bench.rows, strict=True)
-        if source["iteration_s"] and row["predicted_iteration_s"] is not None
-    ]
-    inside = float(np.mean([row["low_s"] <= s <= row["high_s"] for row, s in pairs]))
-    width = float(np.median([row["high_s"] / row["low_s"] for row, _ in pairs]))
-    print(f"{'shipped intervals (runs inside the fit)':44s} cover {inside:.3f}  high/low {width:.2f}")
-    return {"coverage": inside, "median_high_over_low": width}
+def coverage(bench: Bench, errors: np.ndarray) -> dict[str, object]:
+    """Share of held-out runs inside the shipped half-widths, by block of 20 rows or more."""
+    runs = bench.runs
+    width = np.broadcast_to(half_width(runs.table, shipped_fit()), (runs.table.count,))
+    half = np.sqrt(np.bincount(runs.owner, width**2 * runs.weight, minlength=len(runs)))
+    inside = np.abs(np.log1p(errors)) <= half
+    out: dict[str, object] = {"median_high_over_low": float(np.exp(2 * np.median(half)))}
+    print(f"{'90 % intervals, median high/low':44s} {np.exp(2 * np.median(half)):.2f}  bar 1.6")
+    blocks = np.array([block_of(row) for row in bench.row])
+    for block in ("all", *np.unique(blocks)):
+        rows = bench.scored & ~bench.small & ((blocks == block) | (block == "all"))
+        if rows.sum() >= 20:
+            share = float(np.mean(inside[rows]))
+            groups = len(np.unique(runs.group[rows]))
+            name = f"  coverage, {block}"
+            print(f"{name:44s} n {rows.sum():4d}  {share:.3f}  in {groups} groups")
+            out[str(block)] = share
+    return out
+
+
+def block_of(row: dict[str, str]) -> str:
+    kind = "moe" if row["moe_experts"] else "dense"
+    width = "16-bit" if row["precision"].startswith(("bf16", "fp16")) else "8-bit and below"
+    return f"{kind}, {width}"
 
 
 def ranks(bench: Bench, errors: np.ndarray) -> dict[str, object]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from dcsim.calibration.training_fit import Runs, fit_parameters, log_predictions, runs_of
 from dcsim.calibration.training_spread import spread_of
 from dcsim.calibration.training_validation import folds_by, held_out, summary
+from dcsim.cost.parameters import generation_of
 
 #: Published runs that ship with the package.
 RUN_FILES = ("training_runs.csv", "training_runs_small.csv")
@@ -45,7 +46,9 @@ def build(rows: list[dict[str, str]]) -> dict[str, Any]:
     without_chip = held_out(
         runs, folds_by(runs.accelerators()), start=parameters, progress=_progress
     )
-    spread = spread_of(runs, parameters, outside, without_chip)
+    generations = np.array([generation_of(name) for name in runs.accelerators().tolist()])
+    without_generation = held_out(runs, folds_by(generations), start=parameters, progress=_progress)
+    spread = spread_of(runs, parameters, outside, without_chip, without_generation)
     return {
         "parameters": {k: float(f"{v:.{_DIGITS}g}") for k, v in sorted(parameters.items())},
         "spread": {k: float(f"{v:.{_DIGITS}g}") for k, v in spread.items()},
@@ -56,6 +59,7 @@ def build(rows: list[dict[str, str]]) -> dict[str, Any]:
             "in_sample": _report(runs, inside),
             "group_held_out": _report(runs, outside),
             "accelerator_held_out": _report(runs, without_chip),
+            "generation_held_out": _report(runs, without_generation),
         },
     }
 

@@ -122,7 +122,8 @@ def data_parallel_s(
     if np.any(table.experts):
         experts = shapes.mean_layers * shapes.rank_expert_weights
         replicas = np.maximum(group * shapes.tp / shapes.ep, 1.0)
-        plain = plain + _reduction_s(experts, replicas, shapes.ep, table, network)
+        routed = _reduction_s(experts, replicas, shapes.ep, table, network)
+        plain = plain + np.where(table.experts > 0, routed, 0.0)
     window = network.dp_window * micro_batch_s * (2.0 / 3.0)
     once = exposed(network.dp_traffic * plain, window, network.dp_floor)
     if not np.any(sharded):

@@ -28,7 +28,7 @@ CONTEXT_BYTES = 1.4e9
 COMMUNICATOR_BYTES = 0.4e9
 
 #: Workspace of matrix products and of fused optimisers.
-WORKSPACE_BYTES = 0.3e9
+WORKSPACE_BYTES = 0.15e9
 
 _HALF = 2.0
 
@@ -122,7 +122,8 @@ def _buffer_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> Floats:
     gathered = WEIGHT_BYTES * (2.0 * layer + shapes.weights.embedding / shapes.tp)
     sharded = table.layouts.zero_stage == 3
     parallel = shapes.dp * shapes.cp > 1.0
-    buckets = np.where(parallel, rates.memory.bucket_bytes, 0.0)
+    whole = WEIGHT_BYTES * stage_weights(table, shapes)
+    buckets = np.where(parallel, np.minimum(rates.memory.bucket_bytes, whole), 0.0)
     return np.where(sharded, gathered, buckets) + WORKSPACE_BYTES
 
 

@@ -32,8 +32,9 @@ from dcsim.workload.table import (
 #: Most configurations that one row may stand for.
 MOST_VARIANTS = 96
 
-#: Width of the vocabulary where a row does not give it: GPT-2's and Llama 3's.
-_VOCABULARIES = (50304, 128256)
+#: Width of the vocabulary where a row does not give it: GPT-2's for plain MLPs, that of
+#: Llama 1 and 2 or of Llama 3 for gated ones.
+_VOCABULARIES = {2: (50304,), 3: (32000, 128256)}
 
 #: Software latency inside the fast domain and across the network, in seconds.
 INNER_LATENCY_S = 2e-6
@@ -188,7 +189,7 @@ class _RowReader:
             "software": self._names.generation(self.software),
         }
         out: list[dict[str, Any]] = []
-        for vocab in self._vocabularies():
+        for vocab in self._vocabularies(shape["mlp_matrices"]):
             base = fixed | {"vocab": vocab, "tied": self._tied(shape, vocab)}
             for layout in self._layouts(shape, stage):
                 for chip in chips:
@@ -267,12 +268,13 @@ class _RowReader:
         }
         return misses[True] <= misses[False]
 
-    def _vocabularies(self) -> Sequence[int]:
+    def _vocabularies(self, matrices: int) -> Sequence[int]:
         vocab = _positive(self._row, "vocab")
         if vocab is not None:
             return (vocab,)
-        self._assume("vocab", "50304..128256")
-        return _VOCABULARIES
+        choices = _VOCABULARIES.get(matrices, _VOCABULARIES[3])
+        self._assume("vocab", "|".join(map(str, choices)))
+        return choices
 
     def _software(self) -> str:
         name = _text(self._row, "software")
