@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dcsim.planner.progress import Progress
 
 STAGE_WIDTH = 10
-WHAT_WIDTH = 42
+WHAT_WIDTH = 40
 
 
 def reporter(stream: TextIO | None = None) -> "Progress":
