@@ -1,6 +1,8 @@
 """What of a fabric limits the traffic between nodes and storage, as bundles of links."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,149 +15,191 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 
-#: Servers whose routes are looked up from each node; the nodes of a group take turns, so
-#: that a group as a whole sees every parallel link.
-_SERVERS_PER_NODE = 8
-
 #: Capacities closer than this share are equal.
 _SAME = 1e-9
 
-#: The links of a path in order from the node, without the node's own (its NICs).
-Path = tuple[int, ...]
-#: For each group of nodes its bundles in order, each a set of links.
-Stages = list[list[frozenset[int]]]
+#: Switches that an endpoint is plugged into.
+Switches = frozenset[int]
+Links = frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundle:
+    """Parallel links; `share` of each group's traffic crosses them, by group."""
+
+    links: Links
+    capacity_bytes_per_s: float
+    share: Mapping[int, float]
+
+    @property
+    def rate(self) -> float:
+        """Traffic of the groups that fills the bundle, bytes/s."""
+        return self.capacity_bytes_per_s / max(self.share.values())
 
 
 def storage_routes(fabric: "Fabric") -> StorageRoutes:
     """Bundles between the nodes of `fabric` and its storage servers.
 
-    Nodes that share their first switch form a group. Links at the same distance from the
-    nodes of one group carry their striped traffic in parallel, so they are one bundle,
-    and bundles that share a link are one bundle. Left out is what can never be the
-    bottleneck: wider than the NICs of all nodes behind it, or than another bundle that
-    all of its traffic crosses as well.
+    Nodes on the same switches form a group. All shortest paths carry their part of
+    striped traffic, so the links that a group uses at one distance are one bundle, and
+    bundles that share a link are one. Where only a part of a group's traffic crosses a
+    bundle (some servers are on its own switch), its capacity is divided by that part.
+    Left out is what can never be the bottleneck: wider than the NICs of all nodes behind
+    it, or than another bundle that all of its traffic crosses as well. Cables are taken to
+    be as fast in one direction as in the other.
     """
     nodes = fabric.node_count
-    if not fabric.storage_count:
+    if not (fabric.storage_count and nodes):
         return StorageRoutes((), np.zeros(0), np.zeros(nodes, dtype=np.int64), ((),), ((),))
-    inward, nics_in = _paths(fabric, lambda node, server: fabric.route(server, node)[::-1])
-    outward, nics_out = _paths(fabric, fabric.route)
-    group = _groups(outward)
-    names: list[str] = []
-    capacity: list[float] = []
-    sides: list[tuple[tuple[int, ...], ...]] = []
-    for paths, nics, side in ((outward, nics_out, "to"), (inward, nics_in, "from")):
-        stages = _stages(paths, group)
-        nic_rate = np.bincount(group, weights=nics, minlength=len(stages)).astype(np.float64)
-        kept = _binding(stages, nic_rate, fabric)
-        number = {bundle: len(names) + place for place, bundle in enumerate(kept)}
-        names += [_name(bundle, stages, fabric, side) for bundle in kept]
-        capacity += [_rate(bundle, fabric) for bundle in kept]
-        sides.append(tuple(tuple(number[b] for b in bundles if b in number) for bundles in stages))
-    return StorageRoutes(tuple(names), np.array(capacity), group, sides[0], sides[1])
-
-
-def _paths(
-    fabric: "Fabric", route: Callable[[int, int], Ints]
-) -> tuple[list[list[Path]], NDArray[np.float64]]:
-    """Paths of each node behind its NICs, and the rate of those NICs, shape (nodes,)."""
-    servers = fabric.storage_count
-    chosen = min(servers, _SERVERS_PER_NODE)
-    paths: list[list[Path]] = []
-    nics = np.zeros(fabric.node_count)
-    for node in range(fabric.node_count):
-        own: set[int] = set()
-        found: list[Path] = []
-        for turn in range(chosen):
-            server = (node * chosen + turn) % servers
-            links = [int(link) for link in route(fabric.host(node), fabric.storage(server))]
-            own.add(links[0])
-            found.append(tuple(links[1:]))
-        paths.append(found)
-        nics[node] = fabric.capacity_bytes_per_s[sorted(own)].sum()
-    return paths, nics
-
-
-def _groups(paths: list[list[Path]]) -> Ints:
-    """Group of each node: nodes whose paths share a first link, numbered as they come."""
-    sets = _DisjointSets()
-    for node, found in enumerate(paths):
-        for path in found:
-            sets.join(("node", node), ("link", path[0] if path else -1))
-    numbers: dict[object, int] = {}
-    return np.array(
-        [numbers.setdefault(sets.root(("node", node)), len(numbers)) for node in range(len(paths))],
-        dtype=np.int64,
+    ports = fabric.wiring.ports
+    plugged = [_switches(fabric, fabric.host(node)) for node in range(nodes)]
+    numbers = {switches: number for number, switches in enumerate(dict.fromkeys(plugged))}
+    group = np.array([numbers[switches] for switches in plugged], dtype=np.int64)
+    nics = [
+        sum(fabric.capacity_bytes_per_s[port.up] for port in ports[fabric.host(node)])
+        for node in range(nodes)
+    ]
+    nic_rate = np.bincount(group, weights=nics).astype(np.float64)
+    kept = _binding(_bundles(fabric, list(numbers)), nic_rate)
+    ways = tuple(
+        tuple(place for place, bundle in enumerate(kept) if number in bundle.share)
+        for number in range(len(numbers))
+    )
+    back = tuple(tuple(len(kept) + place for place in places) for places in ways)
+    return StorageRoutes(
+        names=tuple(
+            f"{_name(bundle, fabric, len(numbers))} {side} storage"
+            for side in ("to", "from")
+            for bundle in kept
+        ),
+        capacity_bytes_per_s=np.array([bundle.rate for bundle in kept] * 2),
+        node_group=group,
+        to_storage=ways,
+        from_storage=back,
     )
 
 
-def _stages(paths: list[list[Path]], group: Ints) -> Stages:
-    """Bundles of each group in order of distance, without repetition."""
-    at_distance: list[dict[int, set[int]]] = [{} for _ in range(int(group.max()) + 1)]
+def _switches(fabric: "Fabric", endpoint: int) -> Switches:
+    return frozenset(port.switch for port in fabric.wiring.ports[endpoint])
+
+
+def _bundles(fabric: "Fabric", groups: list[Switches]) -> list[_Bundle]:
+    """Every bundle between the groups and the servers, in order of the smallest link."""
+    servers = Counter(
+        _switches(fabric, fabric.storage(server)) for server in range(fabric.storage_count)
+    )
+    paths = _Paths(fabric)
     sets = _DisjointSets()
-    for node, found in enumerate(paths):
-        for path in found:
-            for distance, link in enumerate(path):
-                at_distance[group[node]].setdefault(distance, set()).add(link)
-    for stages in at_distance:
-        for links in stages.values():
-            first = min(links)
-            for link in links:
-                sets.join(first, link)
-    members: dict[object, set[int]] = {}
-    for stages in at_distance:
-        for links in stages.values():
-            members.setdefault(sets.root(min(links)), set()).update(links)
-    frozen = {root: frozenset(links) for root, links in members.items()}
-    return [
-        list(dict.fromkeys(frozen[sets.root(min(stages[d]))] for d in sorted(stages)))
-        for stages in at_distance
-    ]
+    crossed: list[tuple[int, Links, float]] = []
+    for number, start in enumerate(groups):
+        at_distance: dict[tuple[int, str], int] = {}
+        for end, count in servers.items():
+            for distance, links in enumerate(paths.between(start, end)):
+                first = min(links)
+                sets.join_all(links)
+                same = at_distance.setdefault((distance, fabric.link_kinds[first]), first)
+                sets.join(same, first)
+                crossed.append((number, links, count / fabric.storage_count))
+    return _merged(fabric, sets, crossed)
 
 
-def _binding(
-    stages: Stages, nic_rate: NDArray[np.float64], fabric: "Fabric"
-) -> list[frozenset[int]]:
-    """Bundles that can be the bottleneck of some traffic, in order of appearance."""
-    users: dict[frozenset[int], set[int]] = {}
-    for group, bundles in enumerate(stages):
-        for bundle in bundles:
-            users.setdefault(bundle, set()).add(group)
-    rate = {bundle: _rate(bundle, fabric) for bundle in users}
+def _merged(
+    fabric: "Fabric", sets: "_DisjointSets", crossed: list[tuple[int, Links, float]]
+) -> list[_Bundle]:
+    members: dict[int, set[int]] = {}
+    shares: dict[int, dict[int, float]] = {}
+    for links in dict.fromkeys(links for _, links, _ in crossed):
+        members.setdefault(sets.root(min(links)), set()).update(links)
+    for number, links, share in crossed:
+        by_group = shares.setdefault(sets.root(min(links)), {})
+        by_group[number] = min(by_group.get(number, 0.0) + share, 1.0)
+    return sorted(
+        (
+            _Bundle(
+                frozenset(links),
+                float(fabric.capacity_bytes_per_s[sorted(links)].sum()),
+                shares[root],
+            )
+            for root, links in members.items()
+        ),
+        key=lambda bundle: min(bundle.links),
+    )
+
+
+def _binding(bundles: list[_Bundle], nic_rate: NDArray[np.float64]) -> list[_Bundle]:
+    """Bundles that can be the bottleneck of some traffic, in order."""
     kept = [
         bundle
-        for bundle in users
-        if rate[bundle] < nic_rate[sorted(users[bundle])].sum() * (1.0 - _SAME)
+        for bundle in bundles
+        if bundle.rate < nic_rate[sorted(bundle.share)].sum() * (1.0 - _SAME)
     ]
     for bundle in list(kept):
         others = [other for other in kept if other is not bundle]
         if any(
-            users[bundle] <= users[other] and rate[other] <= rate[bundle] * (1.0 + _SAME)
+            bundle.share.keys() <= other.share.keys() and other.rate <= bundle.rate * (1.0 + _SAME)
             for other in others
         ):
             kept = others
     return kept
 
 
-def _rate(bundle: Iterable[int], fabric: "Fabric") -> float:
-    return float(fabric.capacity_bytes_per_s[sorted(bundle)].sum())
+def _name(bundle: _Bundle, fabric: "Fabric", groups: int) -> str:
+    """`leaf-spine of group 3`; without a group where all use it."""
+    kinds = sorted({fabric.link_kinds[link] for link in bundle.links})
+    users = ", ".join(str(group) for group in sorted(bundle.share))
+    return " and ".join(kinds) + (f" of group {users}" if len(bundle.share) < groups else "")
 
 
-def _name(bundle: frozenset[int], stages: Stages, fabric: "Fabric", side: str) -> str:
-    """`leaf-spine to storage (group 3)`; without a group where all groups use it."""
-    kinds = sorted({fabric.link_kinds[link] for link in bundle})
-    users = [str(group) for group, bundles in enumerate(stages) if bundle in bundles]
-    where = f" (group {', '.join(users)})" if len(users) < len(stages) else ""
-    return f"{' and '.join(kinds)} {side} storage{where}"
+class _Paths:
+    """Links of all shortest paths, distance by distance; common parts are kept."""
+
+    def __init__(self, fabric: "Fabric") -> None:
+        self._router = fabric.wiring.router
+        self._down: dict[int, set[int]] = {}
+        for server in range(fabric.storage_count):
+            for port in fabric.wiring.ports[fabric.storage(server)]:
+                self._down.setdefault(port.switch, set()).add(port.down)
+        self._known: dict[tuple[Switches, int], tuple[Links, ...]] = {}
+
+    def between(self, start: Switches, end: Switches) -> list[Links]:
+        """Links from the nearest switches of `start` to those of `end`, then to the servers."""
+        pairs = [
+            (int(self._router.distance(there)[here]), here, there)
+            for there in end
+            for here in start
+        ]
+        nearest = min(pairs)[0]
+        stages: list[set[int]] = [set() for _ in range(nearest + 1)]
+        for there in sorted({pair[2] for pair in pairs if pair[0] == nearest}):
+            begin = frozenset(pair[1] for pair in pairs if pair[0] == nearest and pair[2] == there)
+            for stage, links in zip(stages, self._onward(begin, there), strict=True):
+                stage |= links
+        return [frozenset(stage) for stage in stages]
+
+    def _onward(self, at: Switches, target: int) -> tuple[Links, ...]:
+        if at == {target}:
+            return (frozenset(self._down[target]),)
+        known = self._known.get((at, target))
+        if known is None:
+            links: set[int] = set()
+            heads: set[int] = set()
+            for switch in at:
+                ways, reached = self._router.ways(switch, target)
+                links.update(ways)
+                heads.update(reached)
+            known = (frozenset(links), *self._onward(frozenset(heads), target))
+            self._known[at, target] = known
+        return known
 
 
 class _DisjointSets:
-    """Union-find with path halving (Tarjan 1975)."""
+    """Union-find with path halving (Tarjan 1975); sets joined before cost nothing."""
 
     def __init__(self) -> None:
-        self._parent: dict[object, object] = {}
+        self._parent: dict[int, int] = {}
+        self._joined: set[Links] = set()
 
-    def root(self, item: object) -> object:
+    def root(self, item: int) -> int:
         """The representative of the set of `item`."""
         parent = self._parent
         parent.setdefault(item, item)
@@ -164,6 +208,15 @@ class _DisjointSets:
             item = parent[item]
         return item
 
-    def join(self, one: object, other: object) -> None:
+    def join(self, one: int, other: int) -> None:
         """Make one set of the sets of both."""
         self._parent[self.root(one)] = self.root(other)
+
+    def join_all(self, items: Iterable[int]) -> None:
+        """Make one set of all."""
+        links = frozenset(items)
+        if links not in self._joined:
+            self._joined.add(links)
+            first = min(links)
+            for link in links:
+                self.join(first, link)

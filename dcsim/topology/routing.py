@@ -87,13 +87,13 @@ class Router:
         links: list[int] = []
         at = source
         while at != target:
-            ways, heads = self._ways(at, target)
+            ways, heads = self.ways(at, target)
             pick = choose(len(ways))
             links.append(ways[pick])
             at = heads[pick]
         return links
 
-    def _ways(self, at: int, target: int) -> tuple[list[int], list[int]]:
+    def ways(self, at: int, target: int) -> tuple[list[int], list[int]]:
         """Links from `at` that come nearer to `target`, and where they lead."""
         known = self._next.get((at, target))
         if known is None:
