@@ -296,22 +296,32 @@ def record_tables(record: SimulationRecord) -> dict[str, "pd.DataFrame"]:
 
 
 def loss_rows(real: Sequence[RealRun]) -> Rows:
-    """The table `losses`: every step of the real jobs; the final metric on the last one."""
+    """The table `losses`: every step of the real jobs.
+
+    At the end of an epoch `value` is the metric on the validation data, at the last step
+    the one on the test data.
+    """
     rows: Rows = []
     for run in real:
-        final = run.metrics.get(f"test_{run.metric_name}", run.metrics.get(run.metric_name))
-        last = len(run.losses) - 1
-        for i, (loss, epoch, seconds) in enumerate(
-            zip(run.losses, run.epochs, run.step_s, strict=True)
-        ):
+        name = run.metric_name
+        scored = {
+            int(entry["step"]) - 1: (f"validation {name}", entry[name])
+            for entry in run.evaluations
+            if name in entry
+        }
+        if f"test_{name}" in run.metrics:
+            scored[len(run.losses) - 1] = (f"test {name}", run.metrics[f"test_{name}"])
+        steps = zip(run.losses, run.epochs, run.step_s, strict=True)
+        for i, (loss, epoch, seconds) in enumerate(steps):
+            metric, value = scored.get(i, (name, None))
             rows.append(
                 {
                     "job": run.name,
                     "step": i,
                     "epoch": epoch,
                     "loss": loss,
-                    "metric": run.metric_name,
-                    "value": final if i == last else None,
+                    "metric": metric,
+                    "value": value,
                     "step_s": seconds,
                 }
             )
