@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from dcsim.calibration.cases import cases
 from dcsim.calibration.fit import fit_operators
-from dcsim.calibration.identity import this_machine
 from dcsim.calibration.models import StepSpec, fit_specs, held_out_specs
+from dcsim.calibration.step_timing import time_step
 from dcsim.calibration.steps import Z90, step_times
-from dcsim.calibration.timing import noise_of, undisturbed
+from dcsim.calibration.timing import noise_of, time_round, undisturbed
 from dcsim.calibration.update import StepObservation, observe_steps
-from dcsim.calibration.worker import Worker
 from dcsim.records.operators import OperatorCall
 from dcsim.records.profile import HeldOutRow, HostProfile
+from dcsim.workers import Worker, machine_identity
 
 Array = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class Effort:
 
 
 QUICK = Effort(cycles=3, rounds=1, step_s=0.08)
-FULL = Effort(cycles=4, rounds=4, step_s=0.2)
+FULL = Effort(cycles=5, rounds=2, step_s=0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def calibrate_host(quick: bool, progress: Progress) -> HostProfile:
     """Measure and fit this machine; the profile carries its held-out steps.
 
     Takes two or three minutes and the validation on top, with `quick` 40 s in all. Runs
-    in processes of its own; RuntimeError when one of them dies.
+    in processes of its own; WorkerDied when one of them ends early.
     """
     start = perf_counter()
     measured = measure(quick, progress)
@@ -100,7 +100,7 @@ def measure(quick: bool, progress: Progress) -> Measurements:
     with Worker() as first, Worker() as second:
         for cycle in range(effort.cycles):
             for turn in range(effort.rounds):
-                rounds.append(first.time_round(quick, cycle * effort.rounds + turn))
+                rounds.append(first.call(time_round, quick, cycle * effort.rounds + turn))
                 progress.advance(cycle * units + turn + 1)
             fitted.append(_visit(to_fit, (first, second), effort.step_s, fitted))
             progress.advance(cycle * units + effort.rounds + 1)
@@ -130,7 +130,7 @@ def _visit(
         if len(earlier) >= 2 and earlier[0][row].min() > LONG_STEP_S:
             continue
         for place, worker in enumerate(workers):
-            seconds[row, place] = worker.time_step(spec, step_s)
+            seconds[row, place] = worker.call(time_step, spec, step_s)
     return seconds
 
 
@@ -139,7 +139,7 @@ def fit_host(quick: bool, measured: Measurements, progress: Progress) -> HostPro
     progress.start("fit", "operator curves, then whole steps")
     operators = fit_operators(cases(quick), undisturbed(measured.cases))
     host = HostProfile(
-        machine=this_machine(),
+        machine=machine_identity(),
         operators=operators,
         noise=noise_of(measured.cases),
         step_spread=STEP_SD,
@@ -152,8 +152,9 @@ def fit_host(quick: bool, measured: Measurements, progress: Progress) -> HostPro
     observations = [
         StepObservation(float(s), c, STEP_SD) for s, c in zip(seconds, calls, strict=True)
     ]
-    spread = left_out_spread(host, observations)
-    progress.finish(f"noise {host.noise:.1%}, spread of steps left out {spread:.1%}")
+    model, disturbance = left_out_spread(host, observations), step_noise(measured.fitted)
+    spread = float(np.hypot(model, disturbance))
+    progress.finish(f"steps left out: spread {model:.1%}, repeated: {disturbance:.1%}")
     return replace(observe_steps(host, observations), step_spread=spread)
 
 
@@ -176,6 +177,21 @@ def left_out_spread(host: HostProfile, observations: Sequence[StepObservation]) 
         errors[left] = np.log([observations[i].seconds for i in left] / predicted)
     widen = float(t.ppf(0.95, max(len(observations) - 1, 1))) / Z90
     return float(np.sqrt(np.mean(errors**2))) * widen
+
+
+def step_noise(seconds: Array) -> float:
+    """How far a step measured again lies off, as a root mean square of logarithms.
+
+    `seconds` is (specs, workers, cycles); the earlier half of the cycles is compared with
+    the later one. What a machine does to large steps, which no visit of fractions of a
+    millisecond shows, belongs into the interval of a prediction.
+    """
+    half = seconds.shape[2] // 2
+    if half == 0:
+        return 0.0
+    earlier, later = seconds[:, :, :half].min(axis=(1, 2)), seconds[:, :, half:].min(axis=(1, 2))
+    ratio = np.log(later[np.isfinite(later)] / earlier[np.isfinite(later)])
+    return float(np.sqrt(np.mean(ratio**2))) if ratio.size else 0.0
 
 
 def validate(host: HostProfile, quick: bool, measured: Measurements) -> HostProfile:

@@ -16,7 +16,7 @@ from dcsim.records.operators import OperatorCall
 KIB, MIB = 1 << 10, 1 << 20
 WIDTHS = (4, 8)
 #: Footprints in bytes: each level of a memory hierarchy should hold one of them.
-FOOTPRINTS = (0, 256 * KIB, 2 * MIB, 12 * MIB, 48 * MIB)
+FOOTPRINTS = (0, 256 * KIB, 2 * MIB, 12 * MIB, 40 * MIB, 150 * MIB)
 LARGEST_PRODUCT_FLOP = 3e8
 SEED = 20240
 
@@ -30,20 +30,21 @@ def cases(quick: bool) -> list[Case]:
     chosen: list[Case] = [Case(call) for call in _fixed()]
     for width in WIDTHS:
         for group in (_elements, _constants, _broadcasts, _folds, _rows, _copies):
-            calls = list(group(width))
-            chosen += _spread(calls, rng, share=0.35 if quick else 1.0)
+            chosen += _spread(group(width), rng, share=0.12 if quick else 0.35)
         chosen += _products(width, rng, per_layout=18 if quick else 48)
         chosen += _batches(width, rng, per_layout=10 if quick else 24)
         chosen += _vectors(width)
     return chosen
 
 
-def _spread(calls: list[OperatorCall], rng: np.random.Generator, share: float) -> Iterator[Case]:
+def _spread(
+    calls: Iterator[OperatorCall], rng: np.random.Generator, share: float
+) -> Iterator[Case]:
     """Each call on its own, and a `share` of them with operands from larger footprints."""
     for call in calls:
         yield Case(call)
         for footprint in FOOTPRINTS[1:]:
-            if 2 * KIB < call.bytes < footprint / 2 and rng.random() < share * 0.4:
+            if 2 * KIB < call.bytes < footprint / 2.5 and rng.random() < share:
                 yield Case(call, footprint)
 
 
@@ -71,7 +72,7 @@ def _element(kind: str, function: str, n: int, width: int, **fields: Any) -> Ope
     return replace(call, **fields)
 
 
-SIZES = (8, 100, 600, 3000, 12_000, 50_000, 200_000, 1_000_000)
+SIZES = (8, 100, 600, 3000, 12_000, 50_000, 200_000, 1_000_000, 3_000_000)
 
 
 def _elements(width: int) -> Iterator[OperatorCall]:
@@ -81,7 +82,7 @@ def _elements(width: int) -> Iterator[OperatorCall]:
             yield _element("elementwise", function, n, width, in_place=True)
         yield _element("elementwise", "absolute", n, width, arrays=1)
         yield _element("transcendental", "divide", n, width)
-    for n in SIZES[:-1]:
+    for n in SIZES[:-2]:
         for function in ("exp", "tanh", "sqrt", "log", "log1p"):
             yield _element("transcendental", function, n, width, arrays=1)
 
@@ -93,7 +94,7 @@ def _constants(width: int) -> Iterator[OperatorCall]:
         yield _element("elementwise", "maximum", n, width, arrays=1)
         yield _element("elementwise", "greater", n, width, arrays=1)
         yield _element("transcendental", "divide", n, width, arrays=1)
-    for n in SIZES[:-2]:
+    for n in SIZES[:-3]:
         yield _element("transcendental", "power", n, width, arrays=1)
 
 
@@ -215,7 +216,7 @@ def _products(width: int, rng: np.random.Generator, per_layout: int) -> Iterator
             if call.flop > LARGEST_PRODUCT_FLOP:
                 continue
             made += 1
-            footprint = FOOTPRINTS[made % 4]
+            footprint = FOOTPRINTS[made % 5]
             yield Case(call, footprint if footprint > 2 * call.bytes else 0)
         yield Case(_product(width, 640, 640, 640, layout))
 
@@ -237,3 +238,9 @@ def _vectors(width: int) -> Iterator[Case]:
             yield Case(_product(width, rows, 1, inner, "tn"), 2 * MIB)
             yield Case(_product(width, 1, rows, inner, "nn"), 12 * MIB)
             yield Case(_product(width, 1, rows, inner, "nt"))
+            yield Case(_product(width, rows, inner, 1, "nn"))
+            yield Case(_product(width, rows, inner, 1, "tn"), 12 * MIB)
+            yield Case(_product(width, rows, inner, 1, "nt"))
+    for layout in ("nn", "tn", "nt"):
+        yield Case(_product(width, 1500, 2000, 1, layout))
+        yield Case(_product(width, 1, 1500, 2000, layout), 150 * MIB)

@@ -6,82 +6,81 @@ from typing import Any
 import numpy as np
 
 from dcsim.calibration.steps import host_step_time
+from dcsim.calibration.transfer import KNEE, product_knee
 from dcsim.catalogue.records import Accelerator
-from dcsim.records.profile import OperatorParameters, Profile
+from dcsim.records.profile import HostProfile, Profile
 from dcsim.records.real_run import RealRun
 
-#: The classes whose curves an accelerator's data sheet is combined with.
-CURVE_KINDS = ("gemm", "batched_gemm")
+Row = dict[str, Any]
 
 
-def chain(
-    profile: Profile, accelerator: Accelerator, runs: Sequence[RealRun] = ()
-) -> list[dict[str, Any]]:
+def chain(profile: Profile, accelerator: Accelerator, runs: Sequence[RealRun] = ()) -> list[Row]:
     """Rows `stage, item, value, unit, source` from measured steps to the accelerator.
 
     Stages in order: `measured step` (one row a run), `predicted step` (the same steps by
-    the operator curves), `operator curve` (per class of matrix product: overhead, peak,
-    bandwidth and the dimensionless knees), `data sheet` (peaks and bandwidth) and
-    `accelerator curve` (the data sheet times the curve: the dimension at which a product
-    reaches half of its saturated rate, knee × ridge).
+    the operator curves), `operator curve` (per layout of matrix product: overhead, peak,
+    bandwidth, and the dimensionless knee), `data sheet` (peaks and bandwidth) and
+    `accelerator curve` (the data sheet combined with the curve: the ridge, the knee with
+    published runs as the stronger witness, and knee × ridge, the size at which a cubic
+    product reaches a quarter of the saturated rate).
     """
-    rows: list[dict[str, Any]] = []
+    rows = [row for run in runs if run.step_s for row in _step_rows(profile.host, run)]
+    rows += _curve_rows(profile.host)
+    rows += _sheet_rows(accelerator)
+    return rows + _accelerator_rows(profile, accelerator)
 
-    def row(stage: str, item: str, value: float, unit: str, source: str) -> None:
-        rows.append(
-            {"stage": stage, "item": item, "value": float(value), "unit": unit, "source": source}
-        )
 
-    for run in runs:
-        if run.step_s:
-            origin = "cached measurement" if run.cached else "measured on this machine"
-            row("measured step", run.name, float(np.median(run.step_s)), "s", origin)
-            predicted = host_step_time(run.operators, profile.host).value
-            row("predicted step", run.name, predicted, "s", "operator curves of the profile")
-    for operator in _curves(profile):
-        source = f"fitted on {profile.host.machine.cpu}"
-        row("operator curve", f"{operator.name} overhead", operator.overhead_s, "s", source)
-        row("operator curve", f"{operator.name} peak", operator.peak_flops, "FLOP/s", source)
-        slowest = operator.bandwidth_bytes_per_s[-1]
-        row("operator curve", f"{operator.name} bandwidth", slowest, "B/s", source)
-        for axis, knee in zip("mnk", operator.shape_knee, strict=True):
-            row("operator curve", f"{operator.name} knee {axis}", knee, "1", source)
-    sheet = accelerator.source.text
-    for precision, peak in sorted(accelerator.peak_flops.items()):
-        row("data sheet", f"{accelerator.name} {precision}", peak, "FLOP/s", sheet)
-    bandwidth = accelerator.memory_bytes_per_s
-    row("data sheet", f"{accelerator.name} memory", bandwidth, "B/s", sheet)
-    rows.extend(_accelerator_curve(profile, accelerator))
+def _row(stage: str, item: str, value: float, unit: str, source: str) -> Row:
+    return {"stage": stage, "item": item, "value": float(value), "unit": unit, "source": source}
+
+
+def _step_rows(host: HostProfile, run: RealRun) -> list[Row]:
+    origin = "cached measurement" if run.cached else "measured on this machine"
+    predicted = host_step_time(run.operators, host).value
+    return [
+        _row("measured step", run.name, float(np.median(run.step_s)), "s", origin),
+        _row("predicted step", run.name, predicted, "s", "operator curves of the profile"),
+    ]
+
+
+def _curve_rows(host: HostProfile) -> list[Row]:
+    source = f"fitted on {host.machine.cpu}"
+    rows = []
+    for name, operator in sorted(host.operators.items()):
+        if not name.startswith("gemm."):
+            continue
+        slowest, knee = operator.bandwidth_bytes_per_s[-1], float(np.mean(operator.shape_knee))
+        rows += [
+            _row("operator curve", f"{name} overhead", operator.overhead_s, "s", source),
+            _row("operator curve", f"{name} peak", operator.peak_flops, "FLOP/s", source),
+            _row("operator curve", f"{name} bandwidth", slowest, "B/s", source),
+            _row("operator curve", f"{name} knee", knee, "1", source),
+        ]
     return rows
 
 
-def _curves(profile: Profile) -> list[OperatorParameters]:
-    operators = profile.host.operators
-    return [operators[k] for k in sorted(operators) if k.partition(".")[0] in CURVE_KINDS]
+def _sheet_rows(accelerator: Accelerator) -> list[Row]:
+    sheet, name = accelerator.source.text, accelerator.name
+    rows = [
+        _row("data sheet", f"{name} {precision}", peak, "FLOP/s", sheet)
+        for precision, peak in sorted(accelerator.peak_flops.items())
+    ]
+    return [
+        *rows,
+        _row("data sheet", f"{name} memory", accelerator.memory_bytes_per_s, "B/s", sheet),
+    ]
 
 
-def _accelerator_curve(profile: Profile, accelerator: Accelerator) -> list[dict[str, Any]]:
-    """Half-rate dimensions of the accelerator, for each axis of a matrix product."""
+def _accelerator_rows(profile: Profile, accelerator: Accelerator) -> list[Row]:
+    stage, name = "accelerator curve", accelerator.name
     peak = accelerator.peak_flops.get("bf16") or max(accelerator.peak_flops.values())
     ridge = peak / accelerator.memory_bytes_per_s
-    rows = [
-        {
-            "stage": "accelerator curve",
-            "item": f"{accelerator.name} ridge",
-            "value": ridge,
-            "unit": "FLOP/B",
-            "source": "data sheet: peak / bandwidth",
-        }
+    host_knee = product_knee(profile.host)
+    knee = profile.training.parameters.get(KNEE, host_knee)
+    both = "published runs, moved by the operator curves"
+    return [
+        _row(stage, f"{name} ridge", ridge, "FLOP/B", "data sheet: peak ÷ bandwidth"),
+        _row(stage, "knee of products here", host_knee, "1", "operator curves"),
+        _row(stage, "knee of products used", knee, "1", both),
+        _row(stage, f"{name} knee × ridge", knee * ridge, "elements", "curve × data sheet"),
     ]
-    for operator in _curves(profile):
-        for axis, knee in zip("mnk", operator.shape_knee, strict=True):
-            rows.append(
-                {
-                    "stage": "accelerator curve",
-                    "item": f"{accelerator.name} half-rate {axis} from {operator.name}",
-                    "value": knee * ridge,
-                    "unit": "elements",
-                    "source": "operator curve × data sheet",
-                }
-            )
-    return rows

@@ -36,9 +36,10 @@ _UNARY_FUNCTIONS = frozenset(
 def operator_class(call: OperatorCall) -> str:
     """The name of the cost curve that `call` follows: `kind.function.layout.f<bytes>`.
 
-    A matrix product with one row or one column goes another way through BLAS (`gemv`,
-    limited by memory), so it is a class of its own. Layout `k` marks an element function
-    of one array and a constant, which NumPy must convert at every call.
+    Matrix products with one row or one column (`gemv`) or one inner element (`outer`) are
+    limited by memory and go other ways through BLAS, so they are classes of their own.
+    Layout `k` marks an element function of one array and a constant, which NumPy must
+    convert at every call.
     """
     if call.kind == "call":
         return "call"
@@ -46,11 +47,16 @@ def operator_class(call: OperatorCall) -> str:
         return f"view.{call.function}"
     precision = "f8" if call.elem_bytes == 8 else "f4"
     if call.kind in PRODUCTS:
-        vector = call.kind == "gemm" and min(call.m, call.n) == 1
-        return f"{'gemv' if vector else call.kind}.{call.layout}.{precision}"
+        return f"{_product_kind(call)}.{call.layout}.{precision}"
     function = FUNCTION_GROUPS.get(call.function, call.function)
     layout = "k" if _with_constant(call) else call.layout
     return f"{call.kind}.{function}.{layout}.{precision}"
+
+
+def _product_kind(call: OperatorCall) -> str:
+    if call.kind == "gemm" and min(call.m, call.n) == 1:
+        return "gemv"
+    return "outer" if call.kind == "gemm" and call.k == 1 else call.kind
 
 
 def _with_constant(call: OperatorCall) -> bool:
@@ -98,6 +104,7 @@ def _common(parts: Sequence[str], other: Sequence[str]) -> int:
 def work_of(calls: Sequence[OperatorCall], elsewhere_bytes: float | np.ndarray = 0.0) -> Work:
     """Arrays of shape (len(calls),), one entry a call, without the `count`.
 
+    A fresh result is moved twice: a processor reads a cache line before it writes to it.
     `elsewhere_bytes` is what other calls touch between two uses of the same array: with
     the call's own bytes it makes the working set. A product's `batch` matrices are one
     entry of one matrix, whose repetition `repeats_of` gives. The inner run of a
@@ -105,16 +112,23 @@ def work_of(calls: Sequence[OperatorCall], elsewhere_bytes: float | np.ndarray =
     short run costs like a short dimension of a product.
     """
     batch = np.array([max(call.batch, 1) for call in calls], dtype=float)
-    moved = np.array([call.bytes for call in calls], dtype=float)
+    moved = np.array([call.bytes + call.allocated_bytes for call in calls], dtype=float)
+    touched = np.array([touched_bytes(call) for call in calls])
     shapes = np.array([_shape(call) for call in calls], dtype=float).reshape(-1, 3)
     return Work(
         flop=np.array([_flop(call) for call in calls]) / batch,
         bytes_moved=moved / batch,
-        working_set_bytes=np.maximum(moved, 1.0) + elsewhere_bytes,
+        working_set_bytes=np.maximum(touched, 1.0) + elsewhere_bytes,
         m=shapes[:, 0],
         n=shapes[:, 1],
         k=shapes[:, 2],
     )
+
+
+def touched_bytes(call: OperatorCall) -> float:
+    """How much memory a call touches: a result written in place lies where an operand was."""
+    in_place = call.kind in ELEMENT_KINDS and not call.allocated_bytes
+    return call.bytes - (call.n * call.elem_bytes if in_place else 0.0)
 
 
 def repeats_of(calls: Sequence[OperatorCall]) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.calibration.classes import touched_bytes
 from dcsim.records.operators import OperatorCall
 
 Array = NDArray[np.floating]
@@ -28,12 +29,13 @@ class Case:
     @property
     def sets(self) -> int:
         """How many sets of operands make up the footprint."""
-        return int(min(max(self.footprint_bytes // max(self.call.bytes, 1.0), 1), MOST_SETS))
+        own = max(touched_bytes(self.call), 1.0)
+        return int(min(max(self.footprint_bytes // own, 1), MOST_SETS))
 
     @property
     def elsewhere_bytes(self) -> float:
         """What the other sets touch between two uses of one."""
-        return (self.sets - 1) * self.call.bytes
+        return (self.sets - 1) * touched_bytes(self.call)
 
 
 class Pools:
@@ -77,8 +79,10 @@ def prepare(case: Case, pools: Pools) -> list[Callable[[], object]]:
         "call": _call,
     }
     call = case.call
-    width = 8 if call.elem_bytes == 8 else 4
-    step = int(call.bytes // width) + 16
+    # No operand of a set reaches into the next one's, in whichever pool it lies.
+    run = 2 * call.n if call.layout == "s" else call.n
+    largest = max(call.m * call.k + call.k * call.n, call.m * call.n, run)
+    step = largest * max(call.batch, 1) + 16
     maker = makers[call.kind]
     return [maker(call, pools, index * step) for index in range(case.sets)]
 

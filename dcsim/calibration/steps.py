@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.calibration.classes import operator_class, parameters_of, repeats_of, work_of
+from dcsim.calibration.classes import (
+    operator_class,
+    parameters_of,
+    repeats_of,
+    touched_bytes,
+    work_of,
+)
 from dcsim.cost.operators import Work, operator_time
 from dcsim.records.interval import Interval
 from dcsim.records.operators import OperatorCall
@@ -40,7 +46,7 @@ def group_calls(steps: Sequence[Sequence[OperatorCall]]) -> dict[str, CallGroup]
     for index, calls in enumerate(steps):
         for entry, call in enumerate(calls):
             members.setdefault(operator_class(call), []).append((index, entry, call))
-            traffic[index] += call.bytes * call.count
+            traffic[index] += touched_bytes(call) * call.count
     groups = {}
     for name in sorted(members):
         step = np.array([index for index, _, _ in members[name]], dtype=np.intp)

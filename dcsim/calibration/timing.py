@@ -1,13 +1,17 @@
 """Timing that survives a noisy machine: interleaved visits, lower quantiles, a noise figure."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.calibration.operands import Case, Pools, prepare
+from dcsim.calibration.cases import cases
+from dcsim.calibration.operands import Pools, prepare
 
+#: Bytes of each pool of operands; six pools make up the working memory.
+POOL_BYTES = 64 << 20
 #: A visit times one case for about this long; shorter than a scheduler's time slice, so
 #: that most visits are never preempted.
 VISIT_S = 2e-4
@@ -16,16 +20,23 @@ VISIT_S = 2e-4
 UNDISTURBED_QUANTILE = 0.1
 
 
-def time_round(cases: Sequence[Case], pools: Pools, turn: int) -> NDArray[np.float64]:
-    """Seconds of one call of each case, shape (len(cases),), in the order of round `turn`.
+def time_round(quick: bool, turn: int) -> NDArray[np.float64]:
+    """Seconds of one call of each of `cases(quick)`, shape (cases,), visited once.
 
-    Every round visits all cases in another order, so that a disturbance of some seconds
+    Every `turn` visits all cases in another order, so that a disturbance of some seconds
     costs each case one visit rather than one case all of its visits.
     """
-    seconds = np.empty(len(cases))
-    for index in np.random.default_rng(turn).permutation(len(cases)):
-        seconds[index] = _visit(prepare(cases[index], pools))
+    chosen, pools = cases(quick), _pools()
+    seconds = np.empty(len(chosen))
+    for index in np.random.default_rng(turn).permutation(len(chosen)):
+        seconds[index] = _visit(prepare(chosen[index], pools))
     return seconds
+
+
+@cache
+def _pools() -> Pools:
+    """Operand memory, made once in the life of a timing process."""
+    return Pools(POOL_BYTES)
 
 
 def _visit(calls: Sequence[Callable[[], object]]) -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dcsim.calibration.classes import parameters_of
 from dcsim.calibration.steps import CallGroup, group_calls, group_times
+from dcsim.calibration.transfer import carried_over
 from dcsim.records.operators import OperatorCall
 from dcsim.records.profile import HostProfile, Profile
 from dcsim.records.real_run import RealRun
@@ -51,8 +52,9 @@ def update_with_runs(profile: Profile, runs: Sequence[RealRun]) -> Profile:
 
     A run gives one observation, the median of its steps (the first tenth, which warms
     caches and allocator, left out); its weight is the spread that whole steps have around
-    the model. Same profile and runs give the same result bit by bit, whatever the order
-    of the runs; no runs give `profile` back unchanged.
+    the model. Where the knees of matrix products move, the accelerators' follow a little
+    (`dcsim.calibration.transfer`). Same profile and runs give the same result bit by bit,
+    whatever the order of the runs; no runs give `profile` back unchanged.
     """
     observations = [
         StepObservation(
@@ -66,9 +68,11 @@ def update_with_runs(profile: Profile, runs: Sequence[RealRun]) -> Profile:
     if not observations:
         return profile
     names = ", ".join(sorted({run.job for run in runs}))
+    host = observe_steps(profile.host, observations)
     return replace(
         profile,
-        host=observe_steps(profile.host, observations),
+        host=host,
+        training=carried_over(profile.training, profile.host, host),
         sources={**profile.sources, "host updated with": f"measured steps of {names}"},
     )
 

@@ -32,6 +32,10 @@ def call(**fields: object) -> OperatorCall:
             {"kind": "gemm", "function": "matmul", "m": 1, "n": 5, "k": 6, "layout": "nn"},
             "gemv.nn.f8",
         ),
+        (
+            {"kind": "gemm", "function": "matmul", "m": 4, "n": 5, "k": 1, "layout": "tn"},
+            "outer.tn.f8",
+        ),
         ({"kind": "call", "function": "Dense"}, "call"),
         ({"kind": "view", "function": "reshape"}, "view.reshape"),
     ],
@@ -48,6 +52,14 @@ def test_a_batch_is_its_matrices_one_by_one() -> None:
     assert np.asarray(work.flop)[0] == 240.0
     assert np.asarray(work.bytes_moved)[0] == 592.0
     assert repeats_of([batched])[0] == 21.0
+
+
+def test_traffic_counts_write_allocation_and_memory_counts_places_once() -> None:
+    fresh = call(n=10, bytes=240.0, allocated_bytes=80.0)
+    in_place = call(n=10, bytes=240.0)
+    work = work_of([fresh, in_place])
+    assert np.asarray(work.bytes_moved).tolist() == [320.0, 240.0]
+    assert np.asarray(work.working_set_bytes).tolist() == [240.0, 160.0]
 
 
 def test_a_folded_or_broadcast_run_takes_the_place_of_the_inner_dimension() -> None:

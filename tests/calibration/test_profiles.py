@@ -6,7 +6,7 @@ import pytest
 from invented_machine import MACHINE, machine
 
 from dcsim.calibration import load_profile, reference_profile, save_profile
-from dcsim.calibration.identity import machine_warnings, this_machine
+from dcsim.calibration.identity import machine_warnings
 from dcsim.calibration.summary import calibration_json, calibration_text
 from dcsim.records import InputError
 from dcsim.records.profile import HeldOutRow, Profile, TrainingFit
@@ -65,7 +65,6 @@ def test_another_machine_is_warned_of() -> None:
     assert len(warnings) == 2
     assert "other" in warnings[0]
     assert machine_warnings(PROFILE, MACHINE) == ()
-    assert this_machine() == this_machine()
 
 
 def test_the_json_document_has_the_form_of_the_design() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from invented_machine import machine
 
-from dcsim.calibration.calibrate import held_out_report, held_out_rows
+from dcsim.calibration.calibrate import held_out_report, held_out_rows, step_noise
 from dcsim.calibration.steps import call_times, host_step_time, step_times
 from dcsim.cost.operators import Work, operator_time
 from dcsim.records.operators import OperatorCall
@@ -37,7 +37,8 @@ def test_one_call_follows_the_operator_form_by_hand() -> None:
         "elementwise", "add", "forward", n=1000, flop=1000.0, bytes=24_000.0, count=2
     )
     curve = HOST.operators["elementwise.arithmetic.c.f8"]
-    working_set = 24_000.0 + HOST.reuse_share * 48_000.0
+    # In place: 16 kB are touched, three times 8 kB are moved.
+    working_set = 16_000.0 + HOST.reuse_share * 32_000.0
     once = float(operator_time(Work(1000.0, 24_000.0, working_set), curve))
     fixed = (HOST.overhead_factor - 1.0) * curve.overhead_s
     assert call_times([call], HOST)[0] == pytest.approx(2 * (once + fixed))
@@ -60,3 +61,13 @@ def test_held_out_errors_by_hand() -> None:
     assert report["repeat_median"] == pytest.approx(0.1)
     assert report["coverage90"] == pytest.approx(2 / 3)
     assert held_out_report(()) == {"n": 0}
+
+
+def test_step_noise_compares_early_with_late_cycles() -> None:
+    seconds = np.ones((3, 2, 4))
+    assert step_noise(seconds) == 0.0
+    seconds[:, :, 2:] = np.e**0.1
+    assert step_noise(seconds) == pytest.approx(0.1)
+    seconds[0, :, 2:] = np.inf  # too long to be visited again
+    assert step_noise(seconds) == pytest.approx(0.1)
+    assert step_noise(seconds[:, :, :1]) == 0.0

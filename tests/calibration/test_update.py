@@ -7,10 +7,11 @@ from invented_machine import machine
 
 from dcsim.calibration.chain import chain
 from dcsim.calibration.steps import host_step_time
+from dcsim.calibration.transfer import KNEE, carried_over, product_knee
 from dcsim.calibration.update import StepObservation, observe_steps, update_with_runs
 from dcsim.catalogue.records import Accelerator
 from dcsim.records import Source
-from dcsim.records.profile import Profile
+from dcsim.records.profile import Profile, TrainingFit
 from dcsim.records.real_run import RealRun
 from dcsim.training.models import build_mlp
 
@@ -109,6 +110,22 @@ def test_the_chain_leads_from_the_step_to_the_accelerator() -> None:
     assert values["measured step", "probe"] == 1e-3
     ridge = values["accelerator curve", "chip ridge"]
     assert ridge == pytest.approx(250.0)
-    knee = values["operator curve", "gemm.nn.f4 knee m"]
-    half = values["accelerator curve", "chip half-rate m from gemm.nn.f4"]
-    assert half == pytest.approx(knee * ridge)
+    knee = values["accelerator curve", "knee of products used"]
+    assert knee == pytest.approx(product_knee(PROFILE.host))
+    assert values["accelerator curve", "chip knee × ridge"] == pytest.approx(knee * ridge)
+
+
+def test_the_knee_of_accelerators_follows_that_of_the_host_a_little() -> None:
+    published = TrainingFit({KNEE: 2.0, "other": 1.0})
+    before, after = machine(), machine()
+    operators = {
+        name: replace(op, shape_knee=tuple(2.0 * knee for knee in op.shape_knee))
+        for name, op in after.operators.items()
+    }
+    after = replace(after, operators=operators)
+    assert product_knee(after) == pytest.approx(2.0 * product_knee(before))
+    moved = carried_over(published, before, after).parameters
+    assert 2.0 < moved[KNEE] < 2.0 * 2.0**0.2
+    assert moved["other"] == 1.0
+    assert carried_over(published, before, before) == published
+    assert carried_over(TrainingFit(), before, after) == TrainingFit()
