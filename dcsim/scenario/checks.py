@@ -77,12 +77,11 @@ def redundancy_is_known(file: ScenarioFile) -> Iterator[Problem]:
 _ONLY_OF = {
     "rails": ("rail-optimised", "rail-only"),
     "dims": ("torus",),
-    "file": ("graph",),
 }
 
 
 def network_keys_fit_the_topology(file: ScenarioFile) -> Iterator[Problem]:
-    """Each key of the network means something for its topology; a graph needs its file."""
+    """Each key of the network means something for its topology."""
     network = file.cluster.network
     if network is None:
         return
@@ -92,9 +91,6 @@ def network_keys_fit_the_topology(file: ScenarioFile) -> Iterator[Problem]:
         if getattr(network, key) is not None and topology not in known:
             message = f'"{key}" belongs to the topology {" or ".join(known)}, not to {topology}'
             yield Problem((*path, key), message, on_key=True)
-    if topology == "graph" and network.file is None:
-        message = 'the topology graph needs "file: NAME" with the graph (GraphML or node-link JSON)'
-        yield Problem((*path, "topology"), message)
 
 
 def objectives_name_jobs(file: ScenarioFile) -> Iterator[Problem]:

@@ -96,7 +96,7 @@ def resolve(file: ScenarioFile, path: Path, text: bytes) -> Scenario:
         title=file.title or _title(file),
         seed=gaps.fill(file.seed, "seed", 0, "any seed gives a fair draw; fixed to repeat it"),
         site=_site(file.site or SitePart(), gaps),
-        cluster=_cluster(file, path.parent, gaps),
+        cluster=_cluster(file, gaps),
         workload=tuple(_work(work, gaps) for work in file.workload),
         policies=_policies(file.policies or PoliciesPart(), gaps),
         money=_money(file.money or MoneyPart(), gaps),
@@ -144,7 +144,7 @@ def _site(part: SitePart, gaps: Gaps) -> Site:
     )
 
 
-def _cluster(file: ScenarioFile, folder: Path, gaps: Gaps) -> Cluster:
+def _cluster(file: ScenarioFile, gaps: Gaps) -> Cluster:
     part: ClusterPart = file.cluster
     groups = [NodeGroup(g.name, catalogue.node(g.node), g.count) for g in part.nodes]
     here = next((group for group in groups if group.node.name == catalogue.LOCAL), None)
@@ -154,12 +154,12 @@ def _cluster(file: ScenarioFile, folder: Path, gaps: Gaps) -> Cluster:
     return Cluster(
         groups=tuple(group for group in groups if group is not here),
         local=here,
-        network=_network(part.network or NetworkPart(), folder, gaps),
+        network=_network(part.network or NetworkPart(), gaps),
         storage=_storage(part.storage or StoragePart(), gaps),
     )
 
 
-def _network(part: NetworkPart, folder: Path, gaps: Gaps) -> Network:
+def _network(part: NetworkPart, gaps: Gaps) -> Network:
     where = "cluster.network"
     if part.nic is None:
         gaps.note(f"{where}.nic", "as the node type has", "the NICs that the node is sold with")
@@ -175,17 +175,14 @@ def _network(part: NetworkPart, folder: Path, gaps: Gaps) -> Network:
             "training fabrics are built non-blocking",
         ),
         nic_bytes_per_s=part.nic,
-        options=_network_options(part, folder),
+        options=_network_options(part),
     )
 
 
-def _network_options(part: NetworkPart, folder: Path) -> dict[str, float | int | str]:
-    """Further keys of the topology; a graph's file is found beside the scenario."""
-    keys = ("nics", "planes", "rails", "dims", "routing", "relay", "reduces", "file")
-    found = {key: getattr(part, key) for key in keys if getattr(part, key) is not None}
-    if "file" in found:
-        found["file"] = str(folder / found["file"])
-    return found
+def _network_options(part: NetworkPart) -> dict[str, float | int | str]:
+    """Further keys of the topology, those that were written."""
+    keys = ("nics", "planes", "rails", "dims", "routing", "relay", "reduces")
+    return {key: getattr(part, key) for key in keys if getattr(part, key) is not None}
 
 
 def _storage(part: StoragePart, gaps: Gaps) -> Storage:

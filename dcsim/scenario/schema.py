@@ -75,7 +75,8 @@ class NetworkPart(Part):
     routing: Annotated[str, named("routing")] | None = None
     relay: Annotated[bool, Flag()] | None = None
     reduces: Annotated[bool, Flag()] | None = None
-    file: Annotated[str, Text()] | None = None
+
+    later: ClassVar[Mapping[str, str]] = {"file": _LATER}
 
 
 class StoragePart(Part):

@@ -297,7 +297,7 @@ def test_all_faults_come_at_once_and_the_worst_first() -> None:
         ("total.ettr, at_least: 90 %", "total.ettr, at_least: 90", "at_least", "more than all"),
         ("nic: 400 Gb/s", "rails: 8", "network.rails", "belongs to the topology rail-optimised"),
         ("nic: 400 Gb/s", "dims: 8", "network.dims", "no sides of a torus"),
-        ("topology: fat-tree", "topology: graph", "network.topology", 'needs "file: NAME"'),
+        ("nic: 400 Gb/s", "file: mine.graphml", "network.file", "not part of this version"),
         ("seeds: 16", "seeds: 4", "soon.confidence", "needs more than 4 simulated runs"),
         ("cluster.nodes.main.count", "cluster.nodes.mian.count", "count", 'did you mean "main"'),
         ("group: main", "group: mian", "base.group", 'did you mean "main"'),

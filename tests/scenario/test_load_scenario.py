@@ -188,5 +188,5 @@ def test_further_keys_of_a_topology_arrive_as_options(tmp_path: Path) -> None:
 
     rails = options("topology: rail-only, rails: 4, planes: 2, relay: true")
     assert rails == {"planes": 2, "rails": 4, "relay": True}
-    graph = options("topology: graph, file: mine.graphml")
-    assert graph == {"file": str(tmp_path / "mine.graphml")}
+    torus = options("topology: torus, dims: 4 x 4, routing: static")
+    assert torus == {"dims": "4x4", "routing": "static"}
