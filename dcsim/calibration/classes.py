@@ -18,6 +18,9 @@ FIXED_COST_KINDS = frozenset({"view", "call"})
 PRODUCTS = frozenset({"gemm", "batched_gemm"})
 ELEMENT_KINDS = frozenset({"elementwise", "transcendental"})
 
+#: Where to look when a profile, for instance an older one, has nothing of a kind.
+RELATIVES: Mapping[str, str] = {"outer": "gemm", "gemv": "gemm", "batched_gemm": "gemm"}
+
 #: Element functions that run the same kind of vector loop.
 FUNCTION_GROUPS: Mapping[str, str] = {
     **dict.fromkeys(("add", "subtract", "multiply"), "arithmetic"),
@@ -85,6 +88,8 @@ def parameters_of(name: str, operators: Mapping[str, OperatorParameters]) -> Ope
         rank = (common, other[-1] == parts[-1], parameters.overhead_s, key)
         if best is None or rank > best:
             best = rank
+    if best is None and parts[0] in RELATIVES:
+        return parameters_of(".".join([RELATIVES[parts[0]], *parts[1:]]), operators)
     if best is None:
         raise InputError(
             Fault(f"the profile has no operator class like {name}; run `dcsim calibrate` again")

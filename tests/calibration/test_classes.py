@@ -81,6 +81,8 @@ def test_an_unmeasured_class_borrows_from_its_nearest_relative() -> None:
     }
     assert parameters_of("reduce.sum.s.f8", known).name == "reduce.sum.c.f8"
     assert parameters_of("reduce.prod.s.f4", known).name == "reduce.sum.c.f4"
+    product = {"gemm.nn.f8": parameters("gemm.nn.f8")}
+    assert parameters_of("outer.tn.f4", product).name == "gemm.nn.f8"
     with pytest.raises(InputError, match="calibrate"):
         parameters_of("gather.take.c.f8", known)
 
