@@ -79,15 +79,23 @@ def footer(view: View, directory: str | Path | None, width: int) -> list[str]:
     """Where the report is and how to get the same again."""
     lines = []
     if directory is not None:
-        lines.append(_pointer("Report", f"{Path(directory).as_posix()}/report.pdf", width))
+        lines += _pointer("Report", f"{Path(directory).as_posix()}/report.pdf", width)
     if view.command:
-        lines.append(_pointer("Again", view.command, width))
+        lines += _pointer("Again", view.command, width)
     return lines
 
 
-def _pointer(label: str, text: str, width: int) -> str:
-    # A path or command that is cut cannot be used: it may be as long as it is.
-    return f" {label:<8} {plain_text(text)}"
+def _pointer(label: str, text: str, width: int) -> list[str]:
+    """A path or command that can be copied: continued as a shell would read it."""
+    words = plain_text(text).split(" ")
+    lines = [f" {label:<8} {words[0]}"]
+    for word in words[1:]:
+        if width_of(lines[-1]) + width_of(word) + 3 <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"{' ' * 12}{word}")
+    return lines
 
 
 def objective_lines(objectives: Sequence[Mapping[str, Any]], width: int) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from dcsim.report.columns import Column, table
 from dcsim.report.rivals import shown_candidates
-from dcsim.report.terminal import BLOCK, ROOMY, block, objective_lines
+from dcsim.report.terminal import ROOMY, block, objective_lines
 from dcsim.report.terminal_run import loss_sentence, real_job_lines
 from dcsim.report.view import View
 from dcsim.report.wording import (
@@ -173,6 +173,3 @@ def _mark(row: Mapping[str, Any]) -> str:
 
 def _whole(value: Any) -> str:
     return "" if value is None else f"{int(value)}"
-
-
-__all__ = ["BLOCK", "binding_text", "candidate_lines", "plan_lines", "quantities"]

@@ -9,6 +9,8 @@ from dcsim.report.view import View
 from dcsim.report.wording import (
     FAILURE_CLASSES,
     LEDGER_LABELS,
+    cluster_text,
+    layout_text,
     metric_noun,
     percent,
     plain_text,
@@ -22,7 +24,7 @@ BAR_WIDTH = 24
 
 def run_lines(view: View, width: int) -> list[str]:
     """Everything between the title and the pointers at the end."""
-    lines = metric_lines(view, width)
+    lines = _configuration(view, width) + metric_lines(view, width)
     objectives = view.rows("objectives") or list(view.summary.get("objectives") or [])
     if objectives:
         lines += ["", *_headed("Objectives", objective_lines(objectives, width))]
@@ -31,6 +33,18 @@ def run_lines(view: View, width: int) -> list[str]:
     ledger = ledger_lines(view, width)
     lines += ["", *ledger] if ledger else []
     return lines + real_job_lines(view, width)
+
+
+def _configuration(view: View, width: int) -> list[str]:
+    """What was simulated, or why it cannot be."""
+    row = view.summary.get("configuration") or {}
+    what = cluster_text(row) if row.get("node_type") else ""
+    layout = layout_text(row)
+    text = f"{what}, {layout}" if what and layout else what
+    refused = plain_text(view.summary.get("refused"))
+    if refused:
+        return block("✗ Refused", f"{text}: {refused}" if text else refused, width)
+    return block("Simulated", text, width) if text else []
 
 
 def metric_lines(view: View, width: int) -> list[str]:
@@ -172,6 +186,3 @@ def _amount(value: float | None, text: Any) -> str:
 
 def _whole(value: Any) -> str:
     return "" if value is None else f"{int(value):,}"
-
-
-__all__ = ["block", "ledger_lines", "loss_sentence", "real_job_lines", "run_lines"]

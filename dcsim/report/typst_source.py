@@ -21,8 +21,11 @@ class Block:
 
 def string(text: object) -> str:
     """A typst string literal that holds exactly `text` on one line."""
-    plain = plain_text(text)
-    return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return _literal(plain_text(text))
+
+
+def _literal(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def words(text: object) -> str:
@@ -39,7 +42,7 @@ def breakable(text: object) -> str:
         if run >= _LONGEST_RUN or (character in _BREAK_AFTER and run > 5):
             out.append(_ZERO_WIDTH)
             run = 0
-    return f"#{string(bound(''.join(out)))}"
+    return f"#{_literal(bound(''.join(out)))}"
 
 
 def content(markup: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dcsim.units import DIMENSIONS, number
+from dcsim.units import DIMENSIONS, SECONDS_PER_YEAR, number
 
 #: Dimension of each base unit that results are stored in.
 _DIMENSION_OF = {
@@ -24,11 +24,15 @@ _DIMENSION_OF = {
 _HEADS = {"d": "days", "h": "hours", "min": "minutes", "us": "µs", "t": "t CO₂", "kg": "kg CO₂"}
 _MASS_HEADS = {"g": "g CO₂", "kg": "kg CO₂", "t": "t CO₂", "kt": "kt CO₂"}
 
+#: Durations from here on are told in years.
+_IN_YEARS_FROM = 3 * SECONDS_PER_YEAR
+
 NO_BREAK = "\u00a0"
 
 #: The space between a number and its unit or its name, where no line may end.
 _BEFORE_UNIT = re.compile(
     r"(?<=\d) (?=%|×|[kMGTPE]?(?:B|USD|W|Wh|FLOP)\b|[a-zµ]{1,3}\b)"
+    r"|(?<=\d) (?=[kMB] USD)|(?<=\d [kMB]) (?=USD)"
     r"|(?<=\b[TPVDCE]P) (?=\d)|(?<=ZeRO) (?=\d)|(?<=batch) (?=\d)|(?<=×) (?=\S)"
 )
 
@@ -101,6 +105,8 @@ def scale_for(unit: str, values: Iterable[float | None]) -> Scale:
     if dimension is None:
         symbol = "" if unit in ("1", "") else unit
         return Scale(symbol, symbol, 1.0)
+    if unit == "s" and middle >= _IN_YEARS_FROM:
+        return Scale("years", "years", SECONDS_PER_YEAR)
     symbol = dimension.base if middle == 0 else dimension.shown[0]
     for candidate in dimension.shown:
         if middle and middle >= dimension.units[candidate] * 0.9995:

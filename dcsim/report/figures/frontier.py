@@ -40,6 +40,7 @@ def frontier_svg(
         axes.set_ylabel(f"cost ({money.head})")
         shown = sorted(front, key=lambda r: (r["status"] != "recommended", r["time_s"]))
         obstacles = _along(axes, sorted(front, key=lambda r: r["time_s"]), time, money)
+        obstacles += _deadline_points(axes, objectives, time)
         place(axes, [_label(row, time, money) for row in shown], obstacles)
         return svg(figure)
 
@@ -58,6 +59,16 @@ def _along(
         -1, 2
     )
     return [(float(a), float(b)) for a, b in axes.transData.inverted().transform(path)]
+
+
+def _deadline_points(
+    axes: "Axes", objectives: Sequence[Row], time: Scale
+) -> list[tuple[float, float]]:
+    deadline = _target(objectives, "x")
+    if deadline is None:
+        return []
+    low, high = axes.get_ylim()
+    return [(deadline / time.size, y) for y in np.linspace(low, high, 80).tolist()]
 
 
 def _finite(value: Any) -> bool:

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from dcsim.report.figures.style import family
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,13 +40,15 @@ class Label:
     size: float = 7.2
 
 
+@lru_cache(maxsize=4096)
 def text_size(text: str, size: float, bold: bool = False) -> tuple[float, float]:
     """Width and height of `text` in points, without a renderer."""
-    from matplotlib import rcParams
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
-    font = FontProperties(family=rcParams["font.family"], weight="semibold" if bold else "regular")
+    if not text.strip():
+        return 0.0, size * 1.1
+    font = FontProperties(family=family(), weight="semibold" if bold else "regular")
     box = TextPath((0, 0), text, size=size, prop=font).get_extents()
     return float(box.width), size * 1.1
 
@@ -54,6 +59,9 @@ def place(axes: "Axes", labels: Sequence[Label], obstacles: ArrayLike) -> None:
     `obstacles` are points in data coordinates, shape (n, 2). A label without a free place
     is left out. Call when the limits of `axes` and the size of its figure are final.
     """
+    from matplotlib.patheffects import withStroke
+
+    halo = withStroke(linewidth=1.6, foreground="white")
     figure = axes.get_figure(root=True)
     if figure is None:
         return
@@ -79,6 +87,7 @@ def place(axes: "Axes", labels: Sequence[Label], obstacles: ArrayLike) -> None:
                     fontsize=entry.size,
                     fontweight="semibold" if entry.bold else "regular",
                     annotation_clip=False,
+                    path_effects=[halo],
                     zorder=6,
                 )
                 break

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dcsim.report.figures.labels import text_size
-from dcsim.report.figures.style import BLACK, GREY, drawing, svg
+from dcsim.report.figures.style import BLACK, GREY, drawing, label, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ BAR_MM, GAP_MM, LINE_MM = 8.0, 0.8, 3.6
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part: its share of the whole, what it is called, how much it is, its colour."""
+    """A part: its share of the whole, its name (none: no label), its amount, its colour."""
 
     share: float
     name: str
@@ -28,7 +28,7 @@ class Segment:
 def stacked_svg(segments: Sequence[Segment], width_mm: float) -> bytes:
     """The figure; segments from left to right, labels below on as many lines as needed."""
     notes = _notes(segments, width_mm)
-    used = max(note.line for note in notes) + 1
+    used = max((note.line for note in notes if note.text), default=0) + 1
     with drawing(width_mm, BAR_MM + GAP_MM + used * LINE_MM) as figure:
         figure.set_layout_engine("none")
         axes = figure.add_axes((0, 0, 1, 1))
@@ -44,7 +44,8 @@ def stacked_svg(segments: Sequence[Segment], width_mm: float) -> bytes:
                 edgecolor="white",
                 lw=0.5,
             )
-            _write(axes, _text(segment), note)
+            if note.text:
+                _write(axes, note)
         axes.axis("off")
         return svg(figure)
 
@@ -53,6 +54,7 @@ def stacked_svg(segments: Sequence[Segment], width_mm: float) -> bytes:
 class _Note:
     """Where a segment and its label are, in millimetres; `beside` its leader or below it."""
 
+    text: str
     left: float
     wide: float
     line: int
@@ -69,33 +71,31 @@ def _notes(segments: Sequence[Segment], width_mm: float) -> list[_Note]:
     whole = sum(segment.share for segment in segments) or 1.0
     notes = []
     left, taken, line = 0.0, 0.0, 0
-    for i, segment in enumerate(segments):
+    for segment in segments:
         wide = segment.share / whole * width_mm
-        need = _width_mm(_text(segment))
-        rest = [_width_mm(_text(s)) for s in segments[i + 1 :] if s.share / whole * width_mm < 4.0]
-        room = width_mm - left - (max(rest, default=0.0) if wide < need else 0.0)
-        if wide >= need + 2.0 or (left >= taken and need + 2.0 <= room and wide >= 12.0):
-            notes.append(_Note(left, wide, 0, beside=False))
+        text = f"{label(segment.name, 34)} {segment.amount}" if segment.name else ""
+        need = _width_mm(text)
+        if not text:
+            notes.append(_Note("", left, wide, 0, beside=False))
+        elif wide >= need + 2.0:
+            notes.append(_Note(text, left, wide, 0, beside=False))
             taken = left + need + 3.0
         else:
             # The first line is free for it only where no label reaches that far.
             fits_first = line == 0 and left + wide / 2 - need - 2.0 >= taken
             line = max(line, 0 if fits_first else 1)
-            notes.append(_Note(left, wide, line, beside=True))
+            notes.append(_Note(text, left, wide, line, beside=True))
             line += 1
         left += wide
     return notes
-
-
-def _text(segment: Segment) -> str:
-    return f"{segment.name} {segment.amount}"
 
 
 def _width_mm(text: str) -> float:
     return text_size(text, 7.2)[0] / POINTS_PER_MM
 
 
-def _write(axes: "Axes", text: str, note: _Note) -> None:
+def _write(axes: "Axes", note: _Note) -> None:
+    text = note.text
     y = -GAP_MM - (note.line + 0.5) * LINE_MM
     if not note.beside:
         axes.text(note.left + 0.6, y, text, fontsize=7.2, va="center", ha="left", color=BLACK)

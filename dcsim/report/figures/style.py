@@ -55,7 +55,7 @@ SMALLEST = 7.0
 
 
 @cache
-def _family() -> str:
+def family() -> str:
     """Register the report's own fonts with matplotlib and return their family name."""
     from matplotlib import font_manager
 
@@ -82,7 +82,7 @@ def drawing(width_mm: float, height_mm: float) -> Iterator["Figure"]:
     from matplotlib.figure import Figure
 
     settings: Any = {
-        "font.family": _family(),
+        "font.family": family(),
         "font.size": 7.6,
         "axes.labelsize": 7.6,
         "axes.titlesize": 7.6,

@@ -13,7 +13,7 @@ from dcsim.report.figures.style import BLACK, SOFT, VERMILION, drawing, svg
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PANEL_MM, AXIS_MM = 21.0, 9.0
+PANEL_MM, AXIS_MM = 18.0, 9.0
 
 
 @dataclass(frozen=True, slots=True)

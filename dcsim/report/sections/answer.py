@@ -24,7 +24,10 @@ from dcsim.report.wording import (
 )
 
 LEFT_MM, RIGHT_MM = 104.0, 64.0
-FIGURE_MM = 78.0
+FIGURE_MM, LEAST_MM = 92.0, 50.0
+
+#: Titles and names of more characters take a second line.
+LONG_TITLE = 60
 
 #: Classes that are no loss.
 _USEFUL = frozenset({"useful_training", "serving_busy"})
@@ -35,8 +38,10 @@ def answer(view: View) -> Block:
     figures: dict[str, bytes] = {}
     source = _headline(view) + _key_figures(view) + _objectives(view)
     source += _pictures(view, figures)
-    # A reader who stops here has the decision: nothing else on this page.
-    return Block(source + "#pagebreak(weak: true)\n", figures)
+    if "frontier" in figures:
+        # A reader who stops here has the decision: nothing else on a full page.
+        source += "#pagebreak(weak: true)\n"
+    return Block(source, figures)
 
 
 def _headline(view: View) -> str:
@@ -117,7 +122,8 @@ def _objectives(view: View) -> str:
     rows = view.rows("objectives") or list(view.summary.get("objectives") or [])
     if not rows:
         return ""
-    return f"#v(0.4em)\n#verdicts({', '.join(_verdict(row) for row in rows)})\n"
+    listed = ", ".join(_verdict(row) for row in rows)
+    return f"#v(0.4em)\n#verdicts({listed})\n#v(0.4em)\n"
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
@@ -137,21 +143,12 @@ def _verdict(row: Mapping[str, Any]) -> str:
 
 
 def _pictures(view: View, figures: dict[str, bytes]) -> str:
-    """The three figures that matter, then the risk and what would change the answer."""
-    money = _money(view, figures)
-    front = _frontier(view, figures)
-    lost = _lost(view, figures)
-    remarks = _remarks(view)
-    columns = (f"{LEFT_MM}mm", "1fr")
-    upper = [cell for cell in (front, money) if cell]
-    lower = [cell for cell in (lost, remarks) if cell]
-    source = ""
-    for cells in (upper, lower):
-        if len(cells) == 2:
-            source += side_by_side(columns, *cells)
-        elif cells:
-            source += cells[0]
-    return source
+    """The three figures that matter, the risk and what would change the answer."""
+    left = _frontier(view, figures) + _lost(view, figures)
+    right = _money(view, figures) + _remarks(view)
+    if left and right:
+        return side_by_side((f"{LEFT_MM}mm", "1fr"), left, right)
+    return left + right
 
 
 def _frontier(view: View, figures: dict[str, bytes]) -> str:
@@ -159,12 +156,21 @@ def _frontier(view: View, figures: dict[str, bytes]) -> str:
     known = [row for row in rows if row.get("time_s") and row.get("cost_usd")]
     if len(known) < 2:
         return ""
-    figures["frontier"] = frontier_svg(known, view.rows("objectives"), LEFT_MM, FIGURE_MM)
+    height = _frontier_height(view)
+    figures["frontier"] = frontier_svg(known, view.rows("objectives"), LEFT_MM, height)
     note = (
         "Black: no other candidate is both faster and cheaper. Grey: dominated; crosses: "
         "not feasible. Lines across the plan: 90 % intervals. Shaded: beyond an objective."
     )
     return panel("frontier", LEFT_MM, _frontier_message(view, known), note)
+
+
+def _frontier_height(view: View) -> float:
+    """What the rest of the page leaves: less for many objectives and for long names."""
+    more_objectives = max(len(view.rows("objectives")) - 2, 0)
+    long_title = len(view.title) > LONG_TITLE
+    long_name = len(cluster_text(view.subject or {})) > LONG_TITLE
+    return max(FIGURE_MM - 5.0 * more_objectives - 8.0 * (long_title + long_name), LEAST_MM)
 
 
 def _frontier_message(view: View, known: Sequence[Mapping[str, Any]]) -> str:
@@ -223,7 +229,7 @@ def _lost(view: View, figures: dict[str, bytes]) -> str:
         )
         for row in shown
     ]
-    figures["lost"] = bars_svg(bars, LEFT_MM, 8 + 5.6 * len(bars))
+    figures["lost"] = bars_svg(bars, LEFT_MM, 8 + 6.6 * len(bars))
     useful = [row["share"] for row in rows if row["ledger_class"] in _USEFUL]
     most = joined([LEDGER_LABELS.get(r["ledger_class"], r["ledger_class"]) for r in shown[:2]])
     does = f"{percent(sum(useful))} of accelerator time does useful work" if useful else "Time lost"
@@ -234,7 +240,10 @@ def _remarks(view: View) -> str:
     source = ""
     for title, sentences in (
         ("Main risk", risk_sentences(view)),
-        ("What would change the answer", change_sentences(view)),
+        (
+            "What would change the answer" if view.recommended else "What stands in the way",
+            change_sentences(view),
+        ),
     ):
         if sentences:
             lines = ", ".join(words(sentence)[1:] for sentence in sentences)

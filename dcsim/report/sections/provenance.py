@@ -29,7 +29,7 @@ def _assumptions(view: View) -> str:
         source += heading("Assumptions, most important first") + table(
             [
                 Column("Matters", [_matters(row) for row in shown], "left"),
-                Column("Assumed", _texts(shown, "field"), "left", loose=True),
+                Column("Assumed", _texts(shown, "field"), "left", "0.9fr", loose=True),
                 Column("Value", _texts(shown, "value"), "left", "1fr", loose=True),
                 Column("Because", _texts(shown, "reason"), "left", "1.6fr", loose=True),
             ]
@@ -47,7 +47,7 @@ def _defaults(view: View) -> str:
         heading("Values that the scenario left open", 2)
         + table(
             [
-                Column("Field", _texts(shown, "field"), "left", loose=True),
+                Column("Field", _texts(shown, "field"), "left", "0.9fr", loose=True),
                 Column("Filled in", _texts(shown, "value"), "left", "1fr", loose=True),
                 Column("Because", _texts(shown, "reason"), "left", "1.6fr", loose=True),
             ]

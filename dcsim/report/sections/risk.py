@@ -21,6 +21,8 @@ Row = Mapping[str, Any]
 
 def risk_sentences(view: View) -> list[str]:
     """The objective that is nearest to failing and what moves it most; then failures."""
+    if view.kind == "plan" and view.recommended is None:
+        return []
     sentences = []
     weakest = _weakest(view)
     if weakest is not None:

@@ -7,7 +7,7 @@ from dcsim.report.figures.ranges import Panel, ranges_svg
 from dcsim.report.figures.tornado import Swing, Tornado, tornado_svg
 from dcsim.report.rivals import shown_candidates
 from dcsim.report.terminal_plan import quantities
-from dcsim.report.typst_source import Block, Column, heading, panel, paragraph, table
+from dcsim.report.typst_source import Block, Column, heading, panel, paragraph, string, table, words
 from dcsim.report.view import View
 from dcsim.report.wording import (
     Scale,
@@ -53,22 +53,9 @@ def _counted(view: View, shown: int) -> str:
         return ""
     sentence = f"Of {len(statuses):,} candidates, {joined(parts)}."
     if shown < len(statuses):
-        sentence += " Shown: the nearest of every node type, one layout a cluster; all are in "
-        return f"{paragraph_open(sentence)}#code({_quoted('candidates.parquet')}).\n\n"
+        sentence += " Shown: the nearest of every node type, one layout a cluster; all are in"
+        return f"{words(sentence)} #code({string('candidates.parquet')}).\n\n"
     return paragraph(sentence)
-
-
-def paragraph_open(text: str) -> str:
-    """Words that more markup follows."""
-    from dcsim.report.typst_source import words
-
-    return words(text)
-
-
-def _quoted(text: str) -> str:
-    from dcsim.report.typst_source import string
-
-    return string(text)
 
 
 def candidate_table(rows: Sequence[Row], subject: str | None) -> str:

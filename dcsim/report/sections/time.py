@@ -20,6 +20,9 @@ from dcsim.report.wording import (
 Row = Mapping[str, Any]
 WIDTH_MM = 174.0
 
+#: Smaller classes of the ledger are named in the table only.
+LABELLED = 0.004
+
 #: Jobs whose step is shown, those with the longest step first.
 JOBS = 3
 
@@ -99,7 +102,7 @@ def _ledger(view: View, figures: dict[str, bytes]) -> str:
     )
     runs = view.summary.get("runs")
     basis = f"Mean of {runs} runs. " if runs else ""
-    note = f"{basis}Every second of every accelerator falls into exactly one class."
+    note = f"{basis}Every second of every accelerator falls into exactly one class. All: below."
     return panel("ledger", WIDTH_MM, message, note) + _ledger_table(rows)
 
 
@@ -107,7 +110,7 @@ def _class(row: Row) -> Segment:
     name = row["ledger_class"]
     return Segment(
         row["share"],
-        LEDGER_LABELS.get(name, name),
+        LEDGER_LABELS.get(name, name) if row["share"] >= LABELLED else "",
         percent(row["share"]),
         COLOURS.get(name, GREY),
     )
