@@ -157,18 +157,24 @@ def choose_finalists(candidates: Sequence[Candidate], most: int) -> list[Candida
     misses them, the frontier before what is beaten, then by how little is missed.
     """
     ahead = {c.id for c in frontier(candidates)}
+
+    def rank(c: Candidate) -> tuple[bool, bool, float, float, str]:
+        shortfall = sum(v.shortfall for v in c.verdicts)
+        return not feasible(c), c.id not in ahead, shortfall, c.cost_usd, c.id
+
+    return sorted(fastest_of_clusters(candidates), key=rank)[:most]
+
+
+def fastest_of_clusters(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of every cluster the fastest candidate that can run, in the order given."""
     first: dict[tuple[NodeGroup, ...], Candidate] = {}
     for candidate in candidates:
         if candidate.outcome is not None and not candidate.refusal:
             groups = candidate.option.groups
             if groups not in first or candidate.time_s < first[groups].time_s:
                 first[groups] = candidate
-
-    def rank(c: Candidate) -> tuple[bool, bool, float, float, str]:
-        shortfall = sum(v.shortfall for v in c.verdicts)
-        return not feasible(c), c.id not in ahead, shortfall, c.cost_usd, c.id
-
-    return sorted(first.values(), key=rank)[:most]
+    names = {c.id for c in first.values()}
+    return [c for c in candidates if c.id in names]
 
 
 def _simulate(

@@ -12,7 +12,7 @@ from dcsim.planner.choose import binding_constraints, compare, nearest_miss
 from dcsim.planner.finalists import representative, run_spec
 from dcsim.planner.outcomes import unit_of
 from dcsim.planner.provenance import assumptions, sources
-from dcsim.planner.search import Search, evaluate_expected
+from dcsim.planner.search import Search, evaluate_expected, fastest_of_clusters
 from dcsim.planner.sensitivity import sensitivity_rows
 from dcsim.planner.tables import (
     Rows,
@@ -54,8 +54,10 @@ def plan_result(found: Search) -> Result:
     tables["candidates"] = frame(candidate_rows(compared))
     tables["objectives"] = frame(objective_rows(shown), "objectives")
     if chosen is not None:
+        # The slower layouts of a cluster never win, whatever is varied.
+        contenders = fastest_of_clusters(compared)
         rows = sensitivity_rows(
-            compared,
+            contenders if chosen in contenders else [*contenders, chosen],
             chosen,
             found.scenario,
             found.scores,
