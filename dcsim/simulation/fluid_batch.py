@@ -6,14 +6,11 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.simulation.fluid_compiled import kernels, note_visits
+from dcsim.simulation.fluid_compiled import WORTH_COMPILING, kernels, note_visits
 from dcsim.simulation.fluid_state import WORK, State, hops_of, new_state
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-#: Visits for each hop of a flow, roughly, in a fabric under load.
-VISITS_PER_HOP = 30
 
 
 def simulate_flows(
@@ -55,9 +52,14 @@ def simulate_flows(
 def _run(state: State, enter: Floats) -> Floats:
     order = np.argsort(enter, kind="stable").astype(np.int64)
     completion = np.full(len(enter), np.inf)
-    expected = VISITS_PER_HOP * int(state.flows["hops"].sum())
-    kernels(expected).run_all(state, order, enter, np.empty_like(order), completion)
-    note_visits(int(state.sizes[WORK]))
+    finished = np.empty_like(order)
+    position, visits = 0, 0
+    while position >= 0:
+        position = kernels().run_all(
+            state, order, enter, finished, completion, position, WORTH_COMPILING
+        )
+        note_visits(int(state.sizes[WORK]) - visits)
+        visits = int(state.sizes[WORK])
     return completion
 
 

@@ -10,7 +10,7 @@ from dcsim._jit import ENABLED
 from dcsim.simulation import fluid_kernel as plain
 from dcsim.simulation.fluid_state import new_state
 
-#: Visits to places (a microsecond each when interpreted) that repay loading the kernels.
+#: Visits to places (4 us each when interpreted) that repay loading the kernels.
 WORTH_COMPILING = 300_000
 
 #: Functions that the entry points call.
@@ -43,7 +43,7 @@ HELPERS = (
 class Kernels(NamedTuple):
     """The entry points of the solver; interpreted and compiled ones give equal results."""
 
-    run_all: Callable[..., None]
+    run_all: Callable[..., int]
     advance: Callable[..., int]
 
 
@@ -65,7 +65,7 @@ def compiled() -> Kernels:
     state: Any = numba.typeof(new_state(np.ones(1), np.ones(1, dtype=np.int64), 1, 1))  # type: ignore[no-untyped-call]
     ints, floats = numba.int64[::1], numba.float64[::1]
     signatures: tuple[Any, ...] = (
-        numba.void(state, ints, floats, ints, floats),
+        numba.int64(state, ints, floats, ints, floats, numba.int64, numba.int64),
         numba.int64(state, numba.float64, ints, ints, ints, ints),
     )
     return Kernels(*map(_compile, INTERPRETED, signatures))
@@ -91,8 +91,8 @@ def note_visits(visits: int) -> None:
     _Visits.total += visits
 
 
-def kernels(expected_visits: int = 0) -> Kernels:
-    """The kernels for a problem of about so many visits: compiled once that pays."""
-    if _Visits.total + expected_visits >= WORTH_COMPILING:
+def kernels() -> Kernels:
+    """The kernels to use now: compiled ones once they are loaded or will pay."""
+    if _Visits.total >= WORTH_COMPILING or compiled.cache_info().currsize:
         return compiled()
     return INTERPRETED

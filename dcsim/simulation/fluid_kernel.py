@@ -33,6 +33,9 @@ from dcsim.simulation.fluid_state import (
 SAME = 1e-12
 INF = np.inf
 
+#: What a survey costs beside its visits to places, in visits.
+SURVEY_WORK = 8
+
 
 def heap_up(queues: Ints, which: int, items: Rows, index: int) -> None:
     """Move the item at `index` of a heap towards the root while its key is smaller."""
@@ -141,7 +144,7 @@ def survey(s: State, link: int, floor: float) -> float:
                 place["fixed"] = 0
                 if level < INF:
                     guesses += 1
-        s.sizes[WORK] += last - first
+        s.sizes[WORK] += last - first + SURVEY_WORK
         books["room"] = room
         books["free_weight"] = free
         books["free_count"] = last - first - fixed
@@ -428,21 +431,34 @@ def advance(
     return count
 
 
-def run_all(s: State, order: Ints, enter: Floats, finished: Ints, completion: Floats) -> None:
-    """Run flows that enter at `enter` (in this `order`) to their ends, into `completion`."""
-    position = 0
+def run_all(
+    s: State,
+    order: Ints,
+    enter: Floats,
+    finished: Ints,
+    completion: Floats,
+    position: int,
+    patience: int,
+) -> int:
+    """Run flows that enter at `enter`, in this `order`, to their ends, into `completion`.
+
+    `position` flows have entered before. Returns the position reached when `patience`
+    visits were not enough, so that other kernels can go on from there, and -1 at the end.
+    """
     total = len(order)
-    while True:
+    limit = s.sizes[WORK] + patience
+    while s.sizes[WORK] <= limit:
         now = INF
         if position < total:
             now = enter[order[position]]
         if s.sizes[DATE_HEAP] > 0:
             now = min(now, s.flows[s.queues[DATE_HEAP, 0]]["key"])
         if now == INF:
-            return
+            return -1
         for i in range(take_finished(s, now, finished)):
             completion[finished[i]] = now
         while position < total and enter[order[position]] <= now:
             add_flow(s, order[position], now)
             position += 1
         resolve(s, now)
+    return position
