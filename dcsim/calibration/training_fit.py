@@ -61,7 +61,7 @@ class Runs:
         index = np.cumsum(rows) - 1
         return replace(
             self,
-            table=self.table.take(kept),
+            table=self.table.take(kept).compact(),
             owner=index[self.owner[kept]],
             weight=self.weight[kept],
             measured_s=self.measured_s[rows],
@@ -131,6 +131,45 @@ def used_parameters(table: TrainingTable) -> tuple[str, ...]:
     return tuple(sorted(values.used))
 
 
+def parameter_usage(runs: Runs, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Which runs read which parameters, from their software, chip and precision alone.
+
+    Shape (runs, names). Curtis, Powell and Reid (1974): columns of a Jacobian that share
+    no row can be differenced at once.
+    """
+    table, count = runs.table, runs.table.count
+    codes = np.stack(
+        [np.broadcast_to(c, (count,)) for c in (table.software, table.accelerator, table.precision)]
+        + [np.broadcast_to(table.experts > 0, (count,)).astype(np.int64)]
+    )
+    _, first, kind = np.unique(codes, axis=1, return_index=True, return_inverse=True)
+    index = {name: i for i, name in enumerate(names)}
+    reads = np.zeros((len(first), len(names)), dtype=bool)
+    for row, configuration in enumerate(first.tolist()):
+        used = used_parameters(table.take(np.array([configuration])).compact())
+        reads[row, [index[name] for name in used]] = True
+    out = np.zeros((len(runs), len(names)), dtype=bool)
+    np.logical_or.at(out, runs.owner, reads[np.ravel(kind)])
+    return out
+
+
+def _colours(usage: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:
+    """Columns of `usage` in groups without a common row, greedily, in order."""
+    taken: list[NDArray[np.bool_]] = []
+    groups: list[list[int]] = []
+    for column in range(usage.shape[1]):
+        rows = usage[:, column]
+        for busy, group in zip(taken, groups, strict=True):
+            if not np.any(busy & rows):
+                busy |= rows
+                group.append(column)
+                break
+        else:
+            taken.append(rows.copy())
+            groups.append([column])
+    return tuple(np.asarray(group) for group in groups)
+
+
 def group_weights(group: NDArray[np.str_]) -> Floats:
     """Weight of each run, so that no group counts for more than forty."""
     _, index, counts = np.unique(group, return_inverse=True, return_counts=True)
@@ -148,6 +187,8 @@ class _Problem:
     lower: Floats
     upper: Floats
     weights: Floats
+    usage: NDArray[np.bool_]
+    colours: tuple[NDArray[np.int64], ...]
 
     def fitted(self, x: Floats) -> dict[str, float]:
         return dict(zip(self.names, np.exp(self.centre + self.sd * x).tolist(), strict=True))
@@ -162,11 +203,13 @@ class _Problem:
         return float(np.sum(self.weights * rho) + np.sum(x * x))
 
     def jacobian(self, x: Floats, at: Floats) -> Floats:
-        columns = np.empty((len(at), len(x)))
-        for i in range(len(x)):
+        """Forward differences; parameters that share no run are moved together."""
+        columns = np.zeros((len(at), len(x)))
+        for together in self.colours:
             moved = x.copy()
-            moved[i] += _STEP
-            columns[:, i] = (self.residuals(moved) - at) / _STEP
+            moved[together] += _STEP
+            change = (self.residuals(moved) - at) / _STEP
+            columns[:, together] = change[:, None] * self.usage[:, together]
         return columns
 
     def step(self, x: Floats, residuals: Floats, jacobian: Floats, damping: float) -> Floats:
@@ -179,11 +222,12 @@ class _Problem:
         return np.clip(x + move, self.lower, self.upper)
 
 
-def _problem(runs: Runs, prior_overrides: Mapping[str, float]) -> _Problem:
+def _problem(runs: Runs, prior_overrides: Mapping[str, float], confidence: float) -> _Problem:
     names = used_parameters(runs.table)
     priors = [prior(name) for name in names]
+    usage = parameter_usage(runs, names)
     centre = np.log([prior_overrides.get(p.name, p.value) for p in priors])
-    sd = np.array([p.sd for p in priors])
+    sd = np.array([p.sd for p in priors]) / confidence
     return _Problem(
         runs=runs,
         names=names,
@@ -192,6 +236,8 @@ def _problem(runs: Runs, prior_overrides: Mapping[str, float]) -> _Problem:
         lower=(np.log([p.lower for p in priors]) - centre) / sd,
         upper=(np.log([p.upper for p in priors]) - centre) / sd,
         weights=group_weights(runs.group),
+        usage=usage,
+        colours=_colours(usage),
     )
 
 
@@ -201,14 +247,16 @@ def fit_parameters(
     tolerance: float = 1e-4,
     start: Mapping[str, float] | None = None,
     prior_overrides: Mapping[str, float] | None = None,
+    confidence: float = 1.0,
 ) -> dict[str, float]:
     """The parameters at the mode, by name.
 
     `start` is where the search begins (the priors by default); `prior_overrides` moves
-    the centre of priors (a user's own runs start from the shipped fit). Stops when a step
-    lowers the loss by less than `tolerance` of it.
+    the centre of priors (a user's own runs start from the shipped fit), `confidence`
+    divides their standard deviations. Stops when a step lowers the loss by less than
+    `tolerance` of it.
     """
-    problem = _problem(runs, prior_overrides or {})
+    problem = _problem(runs, prior_overrides or {}, confidence)
     known = dict(start or {})
     x = np.array(
         [

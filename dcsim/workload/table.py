@@ -139,6 +139,18 @@ class TrainingTable:
                 changed[f.name] = value[..., picked]
         return replace(self, **changed)  # type: ignore[arg-type]
 
+    def compact(self) -> "TrainingTable":
+        """The same rows with only those names that some row refers to."""
+        chips, accelerator = np.unique(self.accelerator, return_inverse=True)
+        tools, generation = np.unique(self.software, return_inverse=True)
+        return replace(
+            self,
+            accelerator=accelerator,
+            accelerator_names=tuple(self.accelerator_names[i] for i in chips),
+            software=generation,
+            software_names=tuple(self.software_names[i] for i in tools),
+        )
+
     def chunks(self, size: int) -> Iterator["TrainingTable"]:
         """The same rows in consecutive tables of at most `size` rows."""
         for start in range(0, self.count, size):
