@@ -3,15 +3,27 @@
 Dates become seconds since the earliest submission of the file; numbers stay as they are.
 """
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.records import Fault, InputError
+from dcsim.workload.traces.columns import (
+    counts,
+    duration_seconds,
+    is_dated,
+    make_trace,
+    numbers,
+    seconds,
+    texts_series,
+)
+from dcsim.workload.traces.pai import is_pai, read_pai
+from dcsim.workload.traces.philly import read_philly
 from dcsim.workload.traces.trace import Trace
 
 if TYPE_CHECKING:
@@ -36,7 +48,7 @@ _SWF_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A trace format: the columns that tell it and how its frame becomes a `Trace`."""
+    """A table format: the columns that tell it and how its frame becomes a `Trace`."""
 
     name: str
     columns: tuple[str, ...]
@@ -45,44 +57,65 @@ class Format:
 
 
 def read_trace(path: Path, source_format: str | None = None) -> Trace:
-    """Read a job trace; the format is told by the file's ending and columns unless named.
+    """Read a job trace; the format is told by the file's ending and content unless named.
 
     Raises `InputError` when the file is missing, empty or of no known format.
     """
     if not path.is_file():
         raise InputError(Fault("no such file", file=str(path)))
-    if source_format == "swf" or (source_format is None and path.suffix == ".swf"):
-        frame, ragged = _read_swf(path), 0
-        chosen = FORMATS["swf"]
+    if source_format is not None and source_format not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise InputError(
+            Fault(f"unknown trace format {source_format!r}; known are {known}", str(path))
+        )
+    told = source_format or _told_by_content(path)
+    if told == "philly":
+        return read_philly(path)
+    if told == "pai":
+        return read_pai(path)
+    if told == "swf":
+        frame, ragged = _read_swf(path)
+        chosen = TABLES["swf"]
     else:
         frame, ragged = _read_csv(path)
-        chosen = _named(source_format, path) if source_format else _detected(frame, path)
-        missing = [name for name in chosen.columns if name not in frame.columns]
-        if missing:
-            raise InputError(
-                Fault(
-                    f"the {chosen.name} format needs the column {missing[0]!r}; "
-                    f"found {', '.join(map(str, frame.columns[:12]))}",
-                    file=str(path),
-                    line=1,
-                )
-            )
+        chosen = TABLES[told] if told else _detected(frame, path)
+        _require_columns(chosen, frame, path)
     if frame.empty:
         raise InputError(Fault("the trace has no jobs", file=str(path)))
     trace = chosen.convert(frame)
-    return replace(trace, dropped={"line has too many fields": ragged}) if ragged else trace
+    if ragged:
+        return replace(trace, dropped={"line has too many fields": ragged, **trace.dropped})
+    return trace
 
 
-def _named(name: str, path: Path) -> Format:
-    if name not in FORMATS:
+def _told_by_content(path: Path) -> str | None:
+    """The format where ending or first line decide it without the columns' names."""
+    if path.suffix == ".swf":
+        return "swf"
+    with path.open("rb") as file:
+        first = file.readline()
+    if first.lstrip()[:1] in (b"[", b"{"):
+        return "philly"
+    if first.startswith(b";"):
+        return "swf"
+    return "pai" if is_pai(first.decode("utf-8", "replace")) else None
+
+
+def _require_columns(chosen: Format, frame: "pd.DataFrame", path: Path) -> None:
+    missing = [name for name in chosen.columns if name not in frame.columns]
+    if missing:
         raise InputError(
-            Fault(f"unknown trace format {name!r}; known are {', '.join(FORMATS)}", str(path))
+            Fault(
+                f"the {chosen.name} format needs the column {missing[0]!r}; "
+                f"found {', '.join(map(str, frame.columns[:12]))}",
+                file=str(path),
+                line=1,
+            )
         )
-    return FORMATS[name]
 
 
 def _detected(frame: "pd.DataFrame", path: Path) -> Format:
-    for candidate in FORMATS.values():
+    for candidate in TABLES.values():
         if candidate.columns and all(name in frame.columns for name in candidate.columns):
             return candidate
     raise InputError(
@@ -105,112 +138,64 @@ def _read_csv(path: Path) -> tuple["pd.DataFrame", int]:
     if not first.strip():
         raise InputError(Fault("the file is empty", file=str(path)))
     separator = "|" if first.count(b"|") > first.count(b",") else ","
-    try:
-        frame = pd.read_csv(path, sep=separator, on_bad_lines="skip", low_memory=False)
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(Fault(f"not a table: {error}", file=str(path))) from None
+    frame = _table(path, sep=separator, low_memory=False)
+    if len(frame) < lines // 2 and b'"' not in first:  # a stray quote swallowed what follows it
+        frame = max(frame, _table(path, sep=separator, low_memory=False, quoting=3), key=len)
+    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
     return frame, max(lines - len(frame), 0)
 
 
-def _read_swf(path: Path) -> "pd.DataFrame":
+def _read_swf(path: Path) -> tuple["pd.DataFrame", int]:
+    with path.open("rb") as file:
+        lines = sum(1 for line in file if line.strip() and not line.lstrip().startswith(b";"))
+    if not lines:
+        raise InputError(Fault("the trace has no jobs", file=str(path)))
+    frame = _table(path, sep=r"\s+", comment=";", header=None, names=SWF_FIELDS, index_col=False)
+    return frame, max(lines - len(frame), 0)
+
+
+def _table(path: Path, **options: Any) -> "pd.DataFrame":
+    """The file as a frame without its ragged lines, however it is broken."""
     import pandas as pd
 
-    try:
-        frame = pd.read_csv(path, sep=r"\s+", comment=";", header=None, names=SWF_FIELDS)
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(
-            Fault(f"not a Standard Workload Format file: {error}", str(path))
-        ) from None
-    return frame
-
-
-def _numbers(column: Iterable[object]) -> Floats:
-    import pandas as pd
-
-    return np.array(pd.to_numeric(pd.Series(column), errors="coerce"), dtype=float)
-
-
-def _texts(frame: "pd.DataFrame", name: str) -> NDArray[np.object_]:
-    if name not in frame.columns:
-        return np.full(len(frame), "", dtype=object)
-    return frame[name].astype(object).where(frame[name].notna(), "").astype(str).to_numpy(object)
-
-
-def _seconds(column: "pd.Series") -> Floats:
-    """Numbers as they are; dates as seconds since 1970 (NaN where neither)."""
-    import pandas as pd
-
-    plain = _numbers(column)
-    if np.isfinite(plain).mean() > 0.5:
-        return plain
-    dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
-    epoch = pd.Timestamp("1970-01-01", tz="UTC")
-    return np.array((dates - epoch).dt.total_seconds(), dtype=float)
-
-
-def _is_dated(column: "pd.Series") -> bool:
-    return not np.isfinite(_numbers(column)).mean() > 0.5
-
-
-def _counts(column: Iterable[object]) -> NDArray[np.int64]:
-    values = _numbers(column)
-    usable = np.isfinite(values) & (values >= 0) & (values < 2.0**53)
-    return np.where(usable, np.ceil(np.where(usable, values, 0.0)), 0).astype(np.int64)
-
-
-def _duration_seconds(column: "pd.Series") -> Floats:
-    """Slurm's `[days-]hours:minutes:seconds`, or plain seconds; NaN for UNLIMITED and the like."""
-    text = column.astype(str)
-    parts = text.str.extract(r"^(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)(?:\.\d+)?$").astype(float)
-    days, hours, minutes, seconds = (parts[i].to_numpy(float) for i in range(4))
-    clock = np.nan_to_num(days) * 86400 + np.nan_to_num(hours) * 3600 + minutes * 60 + seconds
-    return np.where(np.isfinite(clock), clock, _numbers(column))
-
-
-def _trace(
-    frame: "pd.DataFrame",
-    source_format: str,
-    job_id: str,
-    submit: Floats,
-    run: Floats,
-    accelerators: NDArray[np.int64],
-    *,
-    est: Floats | None = None,
-    user: str = "",
-    group: str = "",
-    status: str = "",
-    wait: Floats | None = None,
-) -> Trace:
-    unknown = np.full(len(frame), np.nan)
-    return Trace(
-        job_id=_texts(frame, job_id),
-        submit_s=submit,
-        run_s=run,
-        accelerators=accelerators,
-        est_s=unknown if est is None else est,
-        user=_texts(frame, user),
-        group=_texts(frame, group),
-        status=_texts(frame, status),
-        wait_s=unknown if wait is None else wait,
-        source_format=source_format,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(path, on_bad_lines="skip", encoding_errors="replace", **options)
+        except pd.errors.ParserError:
+            options["quoting"] = 3  # an unclosed quote: take quotes as any other character
+        try:
+            return pd.read_csv(path, on_bad_lines="skip", encoding_errors="replace", **options)
+        except pd.errors.ParserError as error:
+            raise InputError(Fault(f"not a table: {error}", file=str(path))) from None
 
 
 def _generic(frame: "pd.DataFrame") -> Trace:
-    est = _numbers(frame["est"]) if "est" in frame.columns else None
-    return _trace(
-        frame, "generic", "job_id", _numbers(frame["submit"]), _numbers(frame["run"]),
-        _counts(frame["procs"]), est=est, user="user", group="vc", status="status",
+    est = numbers(frame["est"]) if "est" in frame.columns else None
+    asked = numbers(frame["procs"])
+    part = (asked > 0) & (asked < 1)
+    return make_trace(
+        frame, "generic", "job_id", numbers(frame["submit"]), numbers(frame["run"]),
+        counts(frame["procs"]), est=est, user="user", group="vc", status="status",
+        priority=_priority(frame, "priority"),
+        share=np.where(part, asked, 1.0) if part.any() else None,
     )  # fmt: skip
 
 
+def _priority(frame: "pd.DataFrame", name: str) -> NDArray[np.int64] | None:
+    if name not in frame.columns:
+        return None
+    values = numbers(frame[name])
+    return np.where(np.isfinite(values), np.clip(values, -(2**52), 2**52), 0).astype(np.int64)
+
+
 def _swf(frame: "pd.DataFrame") -> Trace:
-    asked, given = _numbers(frame["requested"]), _numbers(frame["allocated"])
-    est, wait = _numbers(frame["est"]), _numbers(frame["wait"])
+    asked, given = numbers(frame["requested"]), numbers(frame["allocated"])
+    est, wait = numbers(frame["est"]), numbers(frame["wait"])
     frame = frame.assign(status=frame["status"].map(_SWF_STATUS).fillna(""))
-    return _trace(
-        frame, "swf", "job_id", _numbers(frame["submit"]), _numbers(frame["run"]),
-        _counts(np.where(given > 0, given, asked)), est=np.where(est > 0, est, np.nan),
+    return make_trace(
+        frame, "swf", "job_id", numbers(frame["submit"]), numbers(frame["run"]),
+        counts(np.where(given > 0, given, asked)), est=np.where(est > 0, est, np.nan),
         user="user", group="queue", status="status", wait=np.where(wait >= 0, wait, np.nan),
     )  # fmt: skip
 
@@ -219,8 +204,8 @@ def _dated(
     frame: "pd.DataFrame", submit: str, start: str, end: str
 ) -> tuple[Floats, Floats, Floats]:
     """Submit, run and recorded wait from three date columns, from the earliest submission on."""
-    origin, begin, finish = (_seconds(frame[name]) for name in (submit, start, end))
-    first = np.nanmin(origin) if _is_dated(frame[submit]) and np.isfinite(origin).any() else 0.0
+    origin, begin, finish = (seconds(frame[name]) for name in (submit, start, end))
+    first = np.nanmin(origin) if is_dated(frame[submit]) and np.isfinite(origin).any() else 0.0
     return origin - first, finish - begin, begin - origin
 
 
@@ -230,10 +215,10 @@ def _cluster_log(source_format: str, group: str) -> Callable[["pd.DataFrame"], T
     def convert(frame: "pd.DataFrame") -> Trace:
         submit, run, wait = _dated(frame, "submit_time", "start_time", "end_time")
         if "duration" in frame.columns:
-            listed = _numbers(frame["duration"])
+            listed = numbers(frame["duration"])
             run = np.where(np.isfinite(listed), listed, run)
-        return _trace(
-            frame, source_format, "job_id", submit, run, _counts(frame["gpu_num"]),
+        return make_trace(
+            frame, source_format, "job_id", submit, run, counts(frame["gpu_num"]),
             user="user", group=group, status="state", wait=wait,
         )  # fmt: skip
 
@@ -241,38 +226,42 @@ def _cluster_log(source_format: str, group: str) -> Callable[["pd.DataFrame"], T
 
 
 def _openb(frame: "pd.DataFrame") -> Trace:
-    created, ended = _numbers(frame["creation_time"]), _numbers(frame["deletion_time"])
-    placed = _numbers(frame["scheduled_time"])
+    created, ended = numbers(frame["creation_time"]), numbers(frame["deletion_time"])
+    placed = numbers(frame["scheduled_time"])
     begun = np.where(np.isfinite(placed), placed, created)
-    return _trace(
-        frame, "openb", "name", created, ended - begun, _counts(frame["num_gpu"]),
-        group="qos", status="pod_phase", wait=placed - created,
+    return make_trace(
+        frame, "openb", "name", created, ended - begun, counts(frame["num_gpu"]),
+        group="qos", status="pod_phase", wait=placed - created, share=_milli_share(frame),
     )  # fmt: skip
+
+
+def _milli_share(frame: "pd.DataFrame") -> Floats | None:
+    """The part of its one accelerator that a pod asks for, from thousandths."""
+    if "gpu_milli" not in frame.columns:
+        return None
+    milli = numbers(frame["gpu_milli"])
+    single = counts(frame["num_gpu"]) == 1
+    return np.where(single & (milli > 0) & (milli < 1000), milli / 1000, 1.0)
 
 
 def _sacct(frame: "pd.DataFrame") -> Trace:
     """Slurm's accounting; steps (`123.batch`) belong to their job and are left out."""
-    frame = frame[~_texts_series(frame, "JobID").str.contains(".", regex=False)]
+    frame = frame[~texts_series(frame, "JobID").str.contains(".", regex=False)]
     submit, run, wait = _dated(frame, "Submit", "Start", "End")
     if "Elapsed" in frame.columns:
-        elapsed = _duration_seconds(frame["Elapsed"])
+        elapsed = duration_seconds(frame["Elapsed"])
         run = np.where(np.isfinite(elapsed), elapsed, run)
-    resources = _texts_series(frame, "AllocTRES" if "AllocTRES" in frame.columns else "ReqTRES")
-    accelerators = _counts(resources.str.extract(r"gres/gpu(?::[^=,]+)?=(\d+)")[0])
-    est = _duration_seconds(frame["Timelimit"]) if "Timelimit" in frame.columns else None
-    return _trace(
+    resources = texts_series(frame, "AllocTRES" if "AllocTRES" in frame.columns else "ReqTRES")
+    accelerators = counts(resources.str.extract(r"gres/gpu(?::[^=,]+)?=(\d+)")[0])
+    est = duration_seconds(frame["Timelimit"]) if "Timelimit" in frame.columns else None
+    return make_trace(
         frame, "sacct", "JobID", submit, run, accelerators, est=est,
         user="User", group="Partition", status="State", wait=wait,
+        priority=_priority(frame, "Priority"),
     )  # fmt: skip
 
 
-def _texts_series(frame: "pd.DataFrame", name: str) -> "pd.Series":
-    import pandas as pd
-
-    return pd.Series(_texts(frame, name), index=frame.index, dtype=object)
-
-
-FORMATS: dict[str, Format] = {
+TABLES: dict[str, Format] = {
     f.name: f
     for f in (
         Format("swf", (), _swf, "Standard Workload Format 2.2, 18 fields (ending .swf)"),
@@ -280,7 +269,7 @@ FORMATS: dict[str, Format] = {
             "generic",
             ("job_id", "submit", "run", "procs"),
             _generic,
-            "job_id,submit,run,procs[,est][,user][,vc][,status] in seconds and GPUs",
+            "job_id,submit,run,procs[,est][,user][,vc][,status][,priority] in seconds and GPUs",
         ),
         Format(
             "helios",
@@ -307,4 +296,11 @@ FORMATS: dict[str, Format] = {
             "Slurm `sacct -P` with JobID, Submit, Start, End and AllocTRES or ReqTRES",
         ),
     )
+}
+
+#: Every format by the name that `--format` takes, with what it is.
+FORMATS: dict[str, str] = {
+    **{table.name: table.about for table in TABLES.values()},
+    "philly": "Microsoft Philly cluster_job_log, JSON (Jeon et al., ATC 2019)",
+    "pai": "Alibaba PAI pai_task_table.csv, with pai_job_table.csv beside it (NSDI 2022)",
 }

@@ -14,7 +14,9 @@ class Trace:
 
     Times are seconds on the trace's own clock. `est_s` is the wall limit that a scheduler
     may see; `wait_s` is the recorded wait, NaN where the trace has none. `dropped` counts
-    the rows left out by reason.
+    the rows left out by reason, `odd` those kept but mended or doubtful. `priority` (larger
+    first) and `share` (the part of each accelerator that is asked for, 0 < share <= 1) are
+    None where the trace has none.
     """
 
     job_id: NDArray[np.object_]
@@ -28,6 +30,9 @@ class Trace:
     wait_s: NDArray[np.float64]
     source_format: str
     dropped: Mapping[str, int] = field(default_factory=dict)
+    odd: Mapping[str, int] = field(default_factory=dict)
+    priority: NDArray[np.int64] | None = None
+    share: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         """How many jobs."""
@@ -63,5 +68,43 @@ def prepared(trace: Trace, largest: int) -> Trace:
             dropped[reason] = dropped.get(reason, 0) + count
         keep &= ~bad
     kept = trace.take(keep)
-    est_s = np.where(np.isfinite(kept.est_s), np.maximum(kept.est_s, kept.run_s), kept.run_s)
-    return replace(kept, est_s=est_s, dropped=dropped)
+    known = np.isfinite(kept.est_s)
+    est_s = np.where(known, np.maximum(kept.est_s, kept.run_s), kept.run_s)
+    return replace(kept, est_s=est_s, dropped=dropped, odd={**kept.odd, **_oddities(kept, known)})
+
+
+def _oddities(trace: Trace, has_estimate: NDArray[np.bool_]) -> dict[str, int]:
+    """What is doubtful in jobs that run all the same, counted by reason."""
+    doubles = len(trace) - len(set(trace.job_id.tolist()))
+    unsorted = int((np.diff(trace.submit_s) < 0).sum())
+    with np.errstate(invalid="ignore"):
+        short = int((trace.est_s < trace.run_s).sum())
+        negative = int((trace.wait_s < 0).sum())
+    unknown = int((~has_estimate).sum()) if has_estimate.any() else 0
+    reasons = {
+        "estimate below the run time, raised to it": short,
+        "no estimate, the run time taken instead": unknown,
+        "recorded wait is negative": negative,
+        "shares its job id with an earlier row": doubles,
+        "submitted before the row above it": unsorted,
+    }
+    return {reason: count for reason, count in reasons.items() if count}
+
+
+#: Words that formats use for how a job ended, by meaning.
+_ENDINGS = {
+    "completed": ("completed", "pass", "passed", "succeeded", "success", "terminated", "1"),
+    "failed": ("failed", "timeout", "node_fail", "out_of_memory", "boot_fail", "deadline", "0"),
+    "cancelled": ("cancelled", "canceled", "killed", "preempted", "interrupted", "5"),
+    "running": ("running", "pending", "waiting"),
+}
+
+
+def endings(status: NDArray[np.object_]) -> NDArray[np.object_]:
+    """How each job ended: completed, failed, cancelled, running or unknown; shape (n,)."""
+    meaning = {word: kind for kind, words in _ENDINGS.items() for word in words}
+    known: dict[object, str] = {}
+    for text in set(status.tolist()):
+        first = str(text).strip().lower().split(" ")[0].rstrip("+")
+        known[text] = meaning.get(first, "unknown")
+    return np.array([known[text] for text in status.tolist()], dtype=object)
