@@ -2,8 +2,7 @@
 
 from dcsim.economics.bill import (
     CATEGORIES,
-    NETWORK_SHARE,
-    NETWORK_SHARE_SOURCE,
+    PURCHASE_RANGE,
     PURCHASE_RANGE_SOURCE,
     Bill,
     Rates,
@@ -25,8 +24,7 @@ __all__ = [
     "BUSY_SHARE",
     "BUSY_SHARE_SOURCE",
     "CATEGORIES",
-    "NETWORK_SHARE",
-    "NETWORK_SHARE_SOURCE",
+    "PURCHASE_RANGE",
     "PURCHASE_RANGE_SOURCE",
     "Z90",
     "Bill",

@@ -10,23 +10,14 @@ from dcsim.economics.energy import BUSY_SHARE, carbon_kg, energy_kwh
 from dcsim.economics.spread import draw
 from dcsim.records import Interval, Source
 from dcsim.scenario.resolved import Money, NodeGroup, Site, Storage
+from dcsim.topology import Parts
 
 #: The categories of a bill, in the order in which they are shown.
 CATEGORIES: tuple[str, ...] = ("accelerators", "storage", "network", "energy")
 
 SECONDS_PER_HOUR = 3600.0
 
-#: Switches, optics and cables of an owned cluster as a share of its nodes' price.
-NETWORK_SHARE = Interval(0.125, 0.10, 0.15, "1")
-NETWORK_SHARE_SOURCE = Source(
-    "network and cabling adder of 10-15 % of accelerator capital cost, GPU TCO analysis, "
-    "v2-pseo-ai.pages.dev (a single vendor page)",
-    "sourced",
-    "2025-26",
-    note="rented accelerators include their network",
-)
-
-#: Range of the purchase price of a node around its catalogue price.
+#: Range of a purchase price around the catalogue's, for nodes and their network.
 PURCHASE_RANGE = (0.86, 1.15)
 PURCHASE_RANGE_SOURCE = Source(
     "8-GPU H100 node capital cost printed as 300,000-350,000 and as 400,000 USD by two "
@@ -40,8 +31,9 @@ PURCHASE_RANGE_SOURCE = Source(
 class Rates:
     """What one second of a cluster costs and draws.
 
-    Intervals carry the uncertainty of prices and of power. `billed_w` is the IT power
-    whose energy is paid on top: everything when owned, only the storage when rented.
+    Intervals carry the uncertainty of prices and of power. `energy_included` says that
+    the price of the accelerators pays for the energy of nodes and network; that of the
+    storage is always paid.
     """
 
     accelerators_usd_per_s: Interval
@@ -49,8 +41,9 @@ class Rates:
     storage_usd_per_s: float
     idle_w: float
     busy_w: Interval
+    network_w: float
     storage_w: float
-    nodes_energy_billed: bool
+    energy_included: bool
     pue: float
     tariff_usd_per_kwh: float
     carbon_kg_per_kwh: float
@@ -78,26 +71,29 @@ class Bill:
         return amount
 
 
-def rates(groups: Sequence[NodeGroup], storage: Storage, site: Site, money: Money) -> Rates:
-    """Prices and powers of a cluster of `groups` with `storage`, at `site`, under `money`.
+def rates(
+    groups: Sequence[NodeGroup], parts: Parts, storage: Storage, site: Site, money: Money
+) -> Rates:
+    """Prices and powers of a cluster of `groups` joined by a fabric of `parts`, with `storage`.
 
     `rent` pays every accelerator by the hour, network and energy included; `buy` writes
-    the nodes off evenly over the lifetime down to the residual share and pays their
-    network and energy. Storage servers are written off and powered in both cases.
+    nodes and network off evenly over the lifetime down to the residual share and pays
+    their energy. Storage servers are written off and powered in both cases.
     """
     written_off_per_s = (1.0 - money.residual_share) / money.lifetime_s
     storage_price = storage.servers * storage.system.server_price_usd
-    accelerators, network = _node_prices(groups, money)
+    rented = money.terms == "rent"
     peak_w = sum(g.count * g.node.peak_w for g in groups)
     idle_w = sum(g.count * g.node.idle_w for g in groups)
     return Rates(
-        accelerators_usd_per_s=accelerators,
-        network_usd_per_s=network,
+        accelerators_usd_per_s=_rent(groups) if rented else _purchase(groups, written_off_per_s),
+        network_usd_per_s=_around(0.0 if rented else parts.price_usd * written_off_per_s),
         storage_usd_per_s=storage_price * written_off_per_s,
         idle_w=idle_w,
         busy_w=_busy_power(idle_w, peak_w),
+        network_w=parts.power_w,
         storage_w=storage.servers * storage.system.server_power_w,
-        nodes_energy_billed=money.terms != "rent",
+        energy_included=rented,
         pue=site.pue,
         tariff_usd_per_kwh=site.tariff_usd_per_kwh,
         carbon_kg_per_kwh=site.carbon_kg_per_kwh,
@@ -112,23 +108,26 @@ def _busy_power(idle_w: float, peak_w: float) -> Interval:
     return Interval(value, low, high, "W")
 
 
-def _node_prices(groups: Sequence[NodeGroup], money: Money) -> tuple[Interval, Interval]:
-    """USD a second for the nodes and for their network."""
-    if money.terms == "rent":
-        counts = [g.count * g.node.accelerators / SECONDS_PER_HOUR for g in groups]
-        value, low, high = (
-            sum(n * getattr(g.node, field) for n, g in zip(counts, groups, strict=True))
-            for field in (
-                "rent_usd_per_accelerator_hour",
-                "rent_low_usd_per_accelerator_hour",
-                "rent_high_usd_per_accelerator_hour",
-            )
+def _rent(groups: Sequence[NodeGroup]) -> Interval:
+    counts = [g.count * g.node.accelerators / SECONDS_PER_HOUR for g in groups]
+    value, low, high = (
+        sum(n * getattr(g.node, field) for n, g in zip(counts, groups, strict=True))
+        for field in (
+            "rent_usd_per_accelerator_hour",
+            "rent_low_usd_per_accelerator_hour",
+            "rent_high_usd_per_accelerator_hour",
         )
-        return Interval(value, low, high, "USD/s"), Interval.exact(0.0, "USD/s")
-    per_s = (1.0 - money.residual_share) / money.lifetime_s
-    price = sum(g.count * g.node.price_usd for g in groups) * per_s
-    nodes = Interval(price, price * PURCHASE_RANGE[0], price * PURCHASE_RANGE[1], "USD/s")
-    return nodes, NETWORK_SHARE.scaled(price, "USD/s") if price else Interval.exact(0.0, "USD/s")
+    )
+    return Interval(value, low, high, "USD/s")
+
+
+def _purchase(groups: Sequence[NodeGroup], written_off_per_s: float) -> Interval:
+    return _around(sum(g.count * g.node.price_usd for g in groups) * written_off_per_s)
+
+
+def _around(price: float) -> Interval:
+    low, high = PURCHASE_RANGE
+    return Interval(price, low * price, high * price, "USD/s")
 
 
 def bill(
@@ -149,15 +148,15 @@ def bill(
     )
     busy_w = draw(cluster.busy_w, power_z)
     nodes_w = cluster.idle_w + active * (busy_w - cluster.idle_w)
-    nodes_kwh = energy_kwh(duration, nodes_w, cluster.pue)
-    storage_kwh = energy_kwh(duration, cluster.storage_w, cluster.pue)
-    billed_kwh = storage_kwh + (nodes_kwh if cluster.nodes_energy_billed else 0.0)
-    energy = nodes_kwh + storage_kwh
+    included = energy_kwh(duration, nodes_w + cluster.network_w, cluster.pue)
+    storage = energy_kwh(duration, cluster.storage_w, cluster.pue)
+    energy = included + storage
+    billed = storage if cluster.energy_included else energy
     return Bill(
         accelerators_usd=duration * draw(cluster.accelerators_usd_per_s, price_z),
         storage_usd=duration * cluster.storage_usd_per_s,
         network_usd=duration * draw(cluster.network_usd_per_s, price_z),
-        energy_usd=billed_kwh * cluster.tariff_usd_per_kwh,
+        energy_usd=billed * cluster.tariff_usd_per_kwh,
         energy_kwh=energy,
         carbon_kg=carbon_kg(energy, cluster.carbon_kg_per_kwh),
     )

@@ -18,11 +18,9 @@ from dcsim.simulation.spec import (
     PoolSpec,
     RealJobSpec,
     SimulationSpec,
-    StorageRoutes,
     StorageSpec,
     TrainingJobSpec,
 )
-from dcsim.topology import build_fabric
 
 #: Bytes of a checkpoint for each parameter: 16-bit weights, 32-bit master weights and two
 #: moments less what frameworks leave out. Published: 105 GB for 8B, 912 GB for 70B and
@@ -145,7 +143,6 @@ def simulation_spec(
     steps: Sequence[Step],
     real: Sequence[tuple[RealWork, RealRun]],
     scenario: Scenario,
-    routes: StorageRoutes | None,
     spares: int,
 ) -> SimulationSpec:
     """The simulation of these jobs on this cluster, with their median step times.
@@ -159,23 +156,12 @@ def simulation_spec(
         jobs=tuple(training_job(step, scenario) for step in steps)
         + (_real_jobs(real, local.name) if local else ()),
         storage=storage_spec(scenario.cluster),
-        routes=routes,
+        routes=storage_routes(option.fabric) if option.fabric is not None else None,
         failures=failure_classes(scenario.policies.failures),
         scheduler=scenario.policies.scheduler,
         placement=scenario.policies.placement,
         spares={pool.name: spares for pool in pools if spares},
     )
-
-
-def routes_of(option: ClusterOption, scenario: Scenario) -> StorageRoutes:
-    """What of the cluster's fabric lies between its nodes and the storage."""
-    fabric = build_fabric(
-        scenario.cluster.network,
-        option.groups,
-        scenario.cluster.storage.servers,
-        scenario.cluster.storage.system.server_read_bytes_per_s,
-    )
-    return storage_routes(fabric)
 
 
 def _pool(group: NodeGroup, scenario: Scenario) -> PoolSpec:

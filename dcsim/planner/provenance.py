@@ -5,10 +5,15 @@ from typing import Any
 
 from dcsim import catalogue
 from dcsim.cost.parameters import shipped_fit
-from dcsim.economics import BUSY_SHARE, BUSY_SHARE_SOURCE, NETWORK_SHARE, NETWORK_SHARE_SOURCE
-from dcsim.economics.bill import PURCHASE_RANGE, PURCHASE_RANGE_SOURCE
+from dcsim.economics import (
+    BUSY_SHARE,
+    BUSY_SHARE_SOURCE,
+    PURCHASE_RANGE,
+    PURCHASE_RANGE_SOURCE,
+)
 from dcsim.planner.build import CHECKPOINT_BYTES_PER_PARAMETER
 from dcsim.planner.candidates import Candidate
+from dcsim.planner.space import ClusterOption
 from dcsim.records import Source
 from dcsim.records.profile import Profile
 from dcsim.records.real_run import RealRun
@@ -19,18 +24,21 @@ Rows = list[dict[str, Any]]
 
 def sources(
     scenario: Scenario,
-    groups: Iterable[NodeGroup],
+    options: Iterable[ClusterOption],
     profile: Profile,
     real: Sequence[RealRun],
 ) -> Rows:
     """The table `sources`: every fact that the figures were computed from, once."""
     rows: Rows = []
+    options = list(options)
+    groups = [group for option in options for group in option.groups]
     for group in {g.node.name: g for g in groups}.values():
         rows += _node_sources(group, scenario.money.terms)
     for work in scenario.workload:
         if isinstance(work, TrainingWork):
             card = work.model
             rows.append(_row(f"model {card.name}", card.layers, "layers", card.source))
+    rows += _fabric_sources(options)
     storage = scenario.cluster.storage
     read = storage.system.server_read_bytes_per_s
     rows.append(_row(f"storage {storage.system.name}", read, "B/s a server", storage.system.source))
@@ -42,8 +50,6 @@ def sources(
     rows += _site_sources(scenario)
     rows.append(_row("share of full load while training", BUSY_SHARE.value, "1", BUSY_SHARE_SOURCE))
     if scenario.money.terms == "buy":
-        share = NETWORK_SHARE.value
-        rows.append(_row("network as a share of nodes", share, "1", NETWORK_SHARE_SOURCE))
         low = PURCHASE_RANGE[0]
         rows.append(_row("lowest purchase price, share", low, "1", PURCHASE_RANGE_SOURCE))
         rows.append(
@@ -70,6 +76,21 @@ def _node_sources(group: NodeGroup, terms: str) -> Rows:
     else:
         rows.append(_row(f"price of {node.name}", node.price_usd, "USD", node.price_source))
     return rows
+
+
+def _fabric_sources(options: Sequence[ClusterOption]) -> Rows:
+    """Prices and powers of the fabric's parts, from the largest cluster."""
+    fabrics = [option.fabric for option in options if option.fabric is not None]
+    if not fabrics:
+        return []
+    parts = max(fabrics, key=lambda fabric: fabric.parts.power_w).parts
+    if parts.source is None:
+        return []
+    return [
+        _row(f"power of a {line.name}", line.power_w, "W", parts.source)
+        for line in parts.lines
+        if line.power_w
+    ]
 
 
 def _site_sources(scenario: Scenario) -> Rows:

@@ -7,7 +7,7 @@ import numpy as np
 
 from dcsim.calibration import update_with_runs
 from dcsim.execution import run_real_job
-from dcsim.planner.build import routes_of, simulation_spec
+from dcsim.planner.build import simulation_spec
 from dcsim.planner.candidates import Candidate, Space, build_candidates
 from dcsim.planner.choose import feasible, frontier, recommend
 from dcsim.planner.expected import expected_outcome
@@ -16,7 +16,7 @@ from dcsim.planner.objectives import judge_all
 from dcsim.planner.progress import Progress
 from dcsim.planner.sampling import Scores, draw_scores
 from dcsim.planner.screen import KEPT
-from dcsim.planner.space import ClusterOption, cluster_option
+from dcsim.planner.space import ClusterOption, repriced
 from dcsim.records.profile import Profile
 from dcsim.records.real_run import RealRun
 from dcsim.scenario.resolved import NodeGroup, RealWork, Scenario
@@ -121,7 +121,7 @@ def evaluate_expected(
         if candidate.refused_by == "layout":
             found.append(replace(candidate, outcome=None, verdicts=()))
             continue
-        option = cluster_option(scenario, candidate.option.groups)
+        option = repriced(candidate.option, scenario)
         outcome = expected_outcome(
             candidate.steps, real, option, scenario, scores, factors.get(candidate.id, 1.0)
         )
@@ -199,8 +199,7 @@ def _simulate(
     progress.start("simulating", f"{finalists} × {seeds} seeds", len(chosen) * seeds)
     for candidate in chosen:
         option = candidate.option
-        routes = routes_of(option, scenario)
-        spec = simulation_spec(option, candidate.steps, real, scenario, routes, candidate.spares)
+        spec = simulation_spec(option, candidate.steps, real, scenario, candidate.spares)
         outcome = simulated_outcome(spec, candidate.steps, option, scores, ran)
         verdicts = judge_all(scenario.objectives, outcome.samples())
         specs[candidate.id] = spec

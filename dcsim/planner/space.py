@@ -16,6 +16,7 @@ from dcsim.scenario.resolved import (
     Site,
     TrainingWork,
 )
+from dcsim.topology import Fabric, Parts, build_fabric
 from dcsim.workload.layouts import RECOMPUTES, Layouts, enumerate_layouts
 
 #: Micro-batches tried where the scenario leaves them open.
@@ -27,9 +28,13 @@ RACK_UNITS = 42.0
 
 @dataclass(frozen=True, slots=True)
 class ClusterOption:
-    """One choice of node types and counts, with its prices and what forbids it."""
+    """One choice of node types and counts, with its fabric, prices and what forbids it.
+
+    `fabric` is None where there is nothing to join.
+    """
 
     groups: tuple[NodeGroup, ...]
+    fabric: Fabric | None
     rates: Rates
     violations: tuple[str, ...]
 
@@ -66,11 +71,27 @@ def cluster_options(scenario: Scenario) -> tuple[ClusterOption, ...]:
 def cluster_option(scenario: Scenario, groups: Sequence[NodeGroup]) -> ClusterOption:
     """The cluster of `groups` at the scenario's site, under its terms."""
     cluster = scenario.cluster
+    fabric = None
+    if groups:
+        storage = cluster.storage
+        port_rate = storage.system.server_read_bytes_per_s
+        fabric = build_fabric(cluster.network, groups, storage.servers, port_rate)
     return ClusterOption(
         groups=tuple(groups),
-        rates=rates(groups, cluster.storage, scenario.site, scenario.money),
-        violations=site_violations(groups, cluster, scenario.site),
+        fabric=fabric,
+        rates=_rates(scenario, groups, fabric),
+        violations=site_violations(groups, fabric, cluster, scenario.site),
     )
+
+
+def repriced(option: ClusterOption, scenario: Scenario) -> ClusterOption:
+    """The same nodes and fabric at the prices and powers of `scenario`."""
+    return replace(option, rates=_rates(scenario, option.groups, option.fabric))
+
+
+def _rates(scenario: Scenario, groups: Sequence[NodeGroup], fabric: Fabric | None) -> Rates:
+    parts = fabric.parts if fabric is not None else Parts()
+    return rates(groups, parts, scenario.cluster.storage, scenario.site, scenario.money)
 
 
 def _group_choices(scenario: Scenario, group: NodeGroup) -> list[NodeGroup]:
@@ -79,14 +100,17 @@ def _group_choices(scenario: Scenario, group: NodeGroup) -> list[NodeGroup]:
     return [replace(group, node=node, count=count) for node in types for count in counts]
 
 
-def site_violations(groups: Sequence[NodeGroup], cluster: Cluster, site: Site) -> tuple[str, ...]:
+def site_violations(
+    groups: Sequence[NodeGroup], fabric: Fabric | None, cluster: Cluster, site: Site
+) -> tuple[str, ...]:
     """Why the site cannot hold these nodes; empty when it can.
 
-    Power counts every node at its rating (at full load where that is unknown) and every
-    storage server, times the PUE.
+    Power counts every node at its rating (at full load where that is unknown), the fabric
+    and every storage server, times the PUE.
     """
     found = []
     rated_w = sum(g.count * _rated_w(g.node) for g in groups)
+    rated_w += fabric.parts.power_w if fabric is not None else 0.0
     rated_w += cluster.storage.servers * cluster.storage.system.server_power_w
     if site.power_w is not None and rated_w * site.pue > site.power_w:
         found.append(over_limit(rated_w * site.pue, site.power_w, "W", "site power"))

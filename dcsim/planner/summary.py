@@ -57,7 +57,7 @@ def plan_result(found: Search) -> Result:
         # The slower layouts of a cluster never win, whatever is varied.
         contenders = fastest_of_clusters(compared)
         rows = sensitivity_rows(
-            contenders if chosen in contenders else [*contenders, chosen],
+            [*(c for c in contenders if c.id != chosen.id), chosen],
             chosen,
             found.scenario,
             found.scores,
@@ -160,10 +160,10 @@ def _shared_tables(
     """The tables that a plan and a run have in common, about the candidate shown."""
     scenario = found.scenario
     runs = [run for _, run in found.real]
-    groups = [group for c in compared for group in c.option.groups]
+    options = [c.option for c in compared]
     tables = {
         "assumptions": frame(assumptions(scenario, shown), "assumptions"),
-        "sources": frame(sources(scenario, groups, found.profile, runs)),
+        "sources": frame(sources(scenario, options, found.profile, runs)),
         "defaults": frame([asdict(d) for d in scenario.defaults], "defaults"),
         "breakdown": frame(breakdown_rows(compared), "breakdown"),
         "losses": frame(loss_rows(runs), "losses"),

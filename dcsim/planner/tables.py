@@ -165,7 +165,7 @@ def ledger_rows(outcome: Outcome, cluster: Rates) -> Rows:
     """The table `ledger`: means over the runs, with their part of money and energy.
 
     Money follows the seconds, since every second is paid alike; energy and carbon follow
-    the power that the class draws, with the storage's spread evenly.
+    the power that the class draws, with network and storage spread evenly.
     """
     seconds = outcome.mean_seconds()
     total = sum(seconds.values())
@@ -187,7 +187,7 @@ def ledger_rows(outcome: Outcome, cluster: Rates) -> Rows:
 
 def _drawn_w(name: str, cluster: Rates) -> float:
     nodes = cluster.idle_w + ACTIVITY[name] * (cluster.busy_w.value - cluster.idle_w)
-    return nodes + cluster.storage_w
+    return nodes + cluster.network_w + cluster.storage_w
 
 
 def money_rows(outcome: Outcome) -> Rows:

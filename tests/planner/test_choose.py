@@ -25,7 +25,8 @@ from dcsim.scenario.resolved import Objective
 NOTHING = Interval.exact(0.0, "")
 OPTION = ClusterOption(
     groups=(),
-    rates=Rates(NOTHING, NOTHING, 0.0, 0.0, NOTHING, 0.0, False, 1.0, 0.0, 0.0),
+    fabric=None,
+    rates=Rates(NOTHING, NOTHING, 0.0, 0.0, NOTHING, 0.0, 0.0, False, 1.0, 0.0, 0.0),
     violations=(),
 )
 DEADLINE = Objective("deadline", "total.finish", "at_most", 50.0, "s", True, 0.9, "by 50 s")

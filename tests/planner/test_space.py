@@ -16,6 +16,7 @@ from dcsim.planner.space import (
 )
 from dcsim.scenario import load_scenario
 from dcsim.scenario.resolved import FixedLayout, NodeGroup, Scenario, TrainingWork
+from dcsim.topology import build_fabric
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -47,16 +48,17 @@ def test_a_group_that_is_not_varied_stays_as_it_is(scenario: Scenario) -> None:
     assert option.groups == scenario.cluster.groups
 
 
-def test_site_power_counts_ratings_storage_and_cooling(scenario: Scenario) -> None:
+def test_site_power_counts_ratings_fabric_storage_and_cooling(scenario: Scenario) -> None:
     node = catalogue.node("hgx-h100")
     cluster = scenario.cluster
-    rated = 10 * node.rated_w + cluster.storage.servers * cluster.storage.system.server_power_w
-    needed = rated * scenario.site.pue
     groups = [NodeGroup("main", node, 10)]
+    fabric = build_fabric(cluster.network, groups, cluster.storage.servers)
+    rated = 10 * node.rated_w + cluster.storage.servers * cluster.storage.system.server_power_w
+    needed = (rated + fabric.parts.power_w) * scenario.site.pue
     enough = replace(scenario.site, power_w=needed)
     short = replace(scenario.site, power_w=0.99 * needed)
-    assert site_violations(groups, cluster, enough) == ()
-    (why,) = site_violations(groups, cluster, short)
+    assert site_violations(groups, fabric, cluster, enough) == ()
+    (why,) = site_violations(groups, fabric, cluster, short)
     assert why.endswith("site power")
 
 
@@ -72,7 +74,7 @@ def test_racks_are_limited_by_height_and_power() -> None:
 def test_a_rack_that_cannot_feed_a_node_is_named(scenario: Scenario) -> None:
     node = catalogue.node("hgx-h100")
     site = replace(scenario.site, rack_power_w=node.rated_w / 2)
-    (why,) = site_violations([NodeGroup("main", node, 1)], scenario.cluster, site)
+    (why,) = site_violations([NodeGroup("main", node, 1)], None, scenario.cluster, site)
     assert why.endswith("rack power")
 
 

@@ -15,7 +15,8 @@ RATES = Rates(
     0.1,
     1000.0,
     Interval.exact(5000.0, "W"),
-    500.0,
+    400.0,
+    100.0,
     False,
     1.2,
     0.1,
@@ -58,7 +59,7 @@ def test_every_class_of_the_ledger_carries_its_part() -> None:
     assert sum(row["cost_usd"] for row in rows.values()) == pytest.approx(found.cost.value)
     assert sum(row["energy_kwh"] for row in rows.values()) == pytest.approx(found.energy.value)
     busy, idle = rows["useful_training"], rows["repair"]
-    # Computing draws 5.5 kW with the storage, everything else 1.5.
+    # Computing draws 5.5 kW with network and storage, everything else 1.5.
     assert (busy["energy_kwh"] / busy["seconds"]) / (
         idle["energy_kwh"] / idle["seconds"]
     ) == pytest.approx(5500 / 1500)
