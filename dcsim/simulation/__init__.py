@@ -14,6 +14,7 @@ from dcsim.simulation.routes import storage_routes
 from dcsim.simulation.spec import (
     FailureClass,
     JobSpec,
+    Lemons,
     PoolSpec,
     RealJobSpec,
     SimulationSpec,
@@ -27,6 +28,7 @@ __all__ = [
     "FailureClass",
     "JobRecord",
     "JobSpec",
+    "Lemons",
     "LinkRecords",
     "NodeRecords",
     "PoolSpec",

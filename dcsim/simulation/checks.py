@@ -55,6 +55,11 @@ def _failures(spec: SimulationSpec) -> Iterator[Fault]:
             yield Fault(f"failure class {kind.name} needs finite rates and times of at least 0")
         if min(kind.shape, kind.repair_shape) <= 0.0:
             yield Fault(f"failure class {kind.name} needs Weibull shapes above 0")
+        if kind.nodes_at_once < 1:
+            yield Fault(f"a failure of class {kind.name} must take at least one node")
+    lemons = spec.lemons
+    if lemons is not None and not (0.0 <= lemons.share <= 1.0 and lemons.factor > 0.0):
+        yield Fault("lemons need a share between 0 and 1 and a factor above 0")
 
 
 def _jobs(spec: SimulationSpec) -> Iterator[Fault]:

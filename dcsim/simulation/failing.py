@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dcsim.simulation.events import COMPLETION, after
-from dcsim.simulation.nodes import FAILING
+from dcsim.simulation.nodes import FAILING, SPARE, UP
 from dcsim.simulation.repair import weibull_scale
 from dcsim.simulation.signals import Failure
-from dcsim.simulation.spec import FailureClass
+from dcsim.simulation.spec import FailureClass, Lemons
 from dcsim.simulation.training_job import TrainingJob
 from dcsim.simulation.world import World
+
+Floats = NDArray[np.float64]
 
 #: Failures a second below which a node never fails.
 _NEVER = 1e-100
@@ -25,14 +28,19 @@ class Failures:
     """
 
     def __init__(
-        self, world: World, jobs: Sequence[TrainingJob], classes: Sequence[FailureClass]
+        self,
+        world: World,
+        jobs: Sequence[TrainingJob],
+        classes: Sequence[FailureClass],
+        lemons: Lemons | None = None,
     ) -> None:
         self._world = world
         self._jobs = jobs
         self._classes = classes
         rates = np.array([kind.per_accelerator_s for kind in classes])
         nodes = world.nodes
-        node_rate = rates[:, np.newaxis] * (nodes.capacity * nodes.counted)
+        exposure = nodes.capacity * nodes.counted * _proneness(world, lemons)
+        node_rate = rates[:, np.newaxis] * exposure
         mean = np.full(node_rate.shape, np.inf)
         np.divide(1.0, node_rate, out=mean, where=node_rate > _NEVER)
         shape = np.array([kind.shape for kind in classes])
@@ -73,32 +81,53 @@ class Failures:
         draws = self._world.streams.failures
         now = self._world.environment.now
         self._next_s[number, node] = now + self._scale[number, node] * draws.weibull(kind.shape)
-        self._world.nodes.failures[node] += 1
+        nodes = self._struck(kind, node)
+        self._world.nodes.failures[nodes] += 1
         if kind.silent:
             for job in self._victim(node):
-                job.corrupt(Failure(kind, node))
+                job.corrupt(Failure(kind, (node,)))
         elif kind.takes_node:
-            self._break(kind, node)
+            self._break(kind, nodes)
         else:
-            self._hit(kind, node, self._victim(node))
+            self._hit(kind, [(job, [node]) for job in self._victim(node)], [node])
         self._schedule()
 
-    def _break(self, kind: FailureClass, node: int) -> None:
-        """The node is gone, and with it every job on it."""
-        self._next_s[:, node] = np.inf
-        holders = [job for job in self._jobs if self._count(job, node)]
-        if holders:
-            self._world.nodes.set_state(self._world.environment.now, node, FAILING)
-        else:
-            self._world.workshop.take(node, kind)
-        self._hit(kind, node, holders)
+    def _struck(self, kind: FailureClass, node: int) -> list[int]:
+        """The nodes that a failure of `node` takes with it, but for those already away."""
+        if kind.nodes_at_once == 1:
+            return [node]
+        nodes = self._world.nodes
+        span = nodes.members(int(nodes.pool[node]))
+        first = node - (node - span.start) % kind.nodes_at_once
+        block = range(first, min(first + kind.nodes_at_once, span.stop))
+        return [other for other in block if nodes.state[other] in (UP, SPARE)]
 
-    def _hit(self, kind: FailureClass, node: int, jobs: Sequence[TrainingJob]) -> None:
-        if not jobs:
-            self._world.log.add("failure", node=node, detail=kind.name)
-        for job in jobs:
-            self._world.log.add("failure", job.name, node, kind.name)
-            job.fail(Failure(kind, node))
+    def _break(self, kind: FailureClass, nodes: list[int]) -> None:
+        """The nodes are gone, and with them every job on them."""
+        self._next_s[:, nodes] = np.inf
+        hits = [
+            (job, [node for node in nodes if self._count(job, node)])
+            for job in self._jobs
+            if job.held is not None
+        ]
+        hits = [(job, lost) for job, lost in hits if lost]
+        held = {node for _, lost in hits for node in lost}
+        for node in nodes:
+            if node in held:
+                self._world.nodes.set_state(self._world.environment.now, node, FAILING)
+            else:
+                self._world.workshop.take(node, kind)
+        self._hit(kind, hits, nodes)
+
+    def _hit(
+        self, kind: FailureClass, hits: list[tuple[TrainingJob, list[int]]], nodes: list[int]
+    ) -> None:
+        """Tell every job which nodes it lost."""
+        if not hits:
+            self._world.log.add("failure", node=nodes[0], detail=kind.name)
+        for job, lost in hits:
+            self._world.log.add("failure", job.name, lost[0], kind.name)
+            job.fail(Failure(kind, tuple(lost)))
 
     def _victim(self, node: int) -> list[TrainingJob]:
         """The job on an accelerator of `node` drawn evenly; none if it is idle."""
@@ -118,3 +147,13 @@ class Failures:
         if index == len(job.held.nodes) or job.held.nodes[index] != node:
             return 0
         return int(job.held.counts[index])
+
+
+def _proneness(world: World, lemons: Lemons | None) -> Floats:
+    """How much more often than the mean each node fails, shape (n_nodes,)."""
+    count = len(world.nodes.capacity)
+    if lemons is None:
+        return np.ones(count)
+    is_lemon = world.streams.lemons.random(count) < lemons.share
+    mean = 1.0 + lemons.share * (lemons.factor - 1.0)
+    return np.where(is_lemon, lemons.factor, 1.0) / mean

@@ -40,7 +40,8 @@ def simulate(spec: SimulationSpec, seed: int) -> SimulationRecord:
     if isfinite(spec.horizon_s):
         after(world.environment, spec.horizon_s, LAST, lambda: None)
     if spec.failures:
-        Failures(world, [job for job in jobs if isinstance(job, TrainingJob)], spec.failures)
+        runs = [job for job in jobs if isinstance(job, TrainingJob)]
+        Failures(world, runs, spec.failures, spec.lemons)
     marks = Marks()
     outcome = _run(spec, world, jobs, marks)
     return _record(spec, seed, world, jobs, marks, outcome)

@@ -7,10 +7,10 @@ from dcsim.simulation.spec import FailureClass
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failure of `kind` on `node`; `corrupted_s` is when a silent one struck, else None."""
+    """A failure of `kind` on `nodes`; `corrupted_s` is when a silent one struck, else None."""
 
     kind: FailureClass
-    node: int
+    nodes: tuple[int, ...]
     corrupted_s: float | None = None
 
 

@@ -74,7 +74,8 @@ class FailureClass:
     the job goes back to the queue; then `restart_s`, the restore read and the lost work.
     `planned` failures put the node into maintenance, not repair. `silent` ones corrupt the
     job unseen: it runs on for `detect_s` and then returns to a checkpoint older than the
-    corruption.
+    corruption. One failure takes `nodes_at_once` neighbouring nodes with it (a rack, or what
+    hangs on one switch); the rate counts failures by the node that they strike first.
     """
 
     name: str
@@ -87,6 +88,18 @@ class FailureClass:
     takes_node: bool = True
     planned: bool = False
     silent: bool = False
+    nodes_at_once: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lemons:
+    """Nodes that fail more often: a `share` of all, `factor` times as often as the others.
+
+    The mean rate over all nodes stays what the failure classes say.
+    """
+
+    share: float
+    factor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +190,7 @@ class SimulationSpec:
     storage: StorageSpec | None = None
     routes: StorageRoutes | None = None
     failures: tuple[FailureClass, ...] = ()
+    lemons: Lemons | None = None
     scheduler: str = "fifo"
     placement: str = "best-fit"
     spares: Mapping[str, int] = field(default_factory=dict)

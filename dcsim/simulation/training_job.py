@@ -7,7 +7,7 @@ from dcsim.simulation.job import Phase, Phases
 from dcsim.simulation.nodes import SPARE, UP
 from dcsim.simulation.record import JobRecord
 from dcsim.simulation.signals import Disturbed, Failure, Stop
-from dcsim.simulation.spec import TrainingJobSpec
+from dcsim.simulation.spec import FailureClass, TrainingJobSpec
 from dcsim.simulation.stepping import SteppingJob
 from dcsim.simulation.traffic import READ
 from dcsim.simulation.world import World
@@ -42,7 +42,7 @@ class TrainingJob(SteppingJob):
         struck = self.now
         if self.corrupted_s is None:
             self.corrupted_s = struck
-        found = Failure(failure.kind, failure.node, corrupted_s=struck)
+        found = Failure(failure.kind, failure.nodes, corrupted_s=struck)
         timeout = self.world.environment.timeout(failure.kind.detect_s)
         timeout.callbacks.append(lambda _: self._discover(found))
 
@@ -78,10 +78,15 @@ class TrainingJob(SteppingJob):
         yield from self._hold(
             "detecting_failure", 0.0 if last.corrupted_s is not None else last.kind.detect_s
         )
-        self.world.log.add("detected", self.name, last.node, last.kind.name)
+        self.world.log.add("detected", self.name, last.nodes[0], last.kind.name)
         self.restart_s = last.kind.restart_s
         failed, self._pending = self._pending, []
-        replaced = [self._hand_over(failure) for failure in failed if failure.kind.takes_node]
+        replaced = [
+            self._hand_over(node, failure.kind)
+            for failure in failed
+            if failure.kind.takes_node
+            for node in failure.nodes
+        ]
         if all(replaced):
             return self._restart
         self.world.log.add("requeue", self.name)
@@ -113,7 +118,7 @@ class TrainingJob(SteppingJob):
         """The corruption of `found` shows, unless a restart has undone it meanwhile."""
         if self.corrupted_s != found.corrupted_s or self.status == "done":
             return
-        self.world.log.add("failure", self.name, found.node, found.kind.name)
+        self.world.log.add("failure", self.name, found.nodes[0], found.kind.name)
         if self.running:
             self.fail(found)
         else:
@@ -130,19 +135,19 @@ class TrainingJob(SteppingJob):
         if self.corrupted_s is not None and self.saved_s < self.corrupted_s:
             self.corrupted_s = None
 
-    def _hand_over(self, failure: Failure) -> bool:
-        """Give the failed node to the workshop; whether another one has taken its place."""
+    def _hand_over(self, node: int, kind: FailureClass) -> bool:
+        """Give a failed node to the workshop; whether another one has taken its place."""
         assert self.held is not None
         world, held = self.world, self.held
-        place = np.flatnonzero(held.nodes == failure.node)
+        place = np.flatnonzero(held.nodes == node)
         if not place.size:
             return True
         index = int(place[0])
         count = held.counts[index : index + 1]
         world.nodes.give(self.now, held.nodes[index : index + 1], count)
         self.held = Held(np.delete(held.nodes, index), np.delete(held.counts, index))
-        if world.nodes.free[failure.node] == world.nodes.capacity[failure.node]:
-            world.workshop.take(failure.node, failure.kind)
+        if world.nodes.free[node] == world.nodes.capacity[node]:
+            world.workshop.take(node, kind)
         other = world.nodes.substitute(self.pool, int(count[0]), self.held.nodes)
         if other >= 0:
             self._take_over(other, int(count[0]))

@@ -188,6 +188,7 @@ failures_strategy = st.lists(
         takes_node=st.booleans(),
         planned=st.booleans(),
         silent=st.booleans(),
+        nodes_at_once=st.integers(1, 3),
     ),
     max_size=3,
 )

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 from simulation_scenes import (
-    DAY,
     HOUR,
-    STORAGE,
     breakdowns,
     cluster,
     crashes,
@@ -255,8 +253,3 @@ def test_without_storage_everything_moves_at_once():
 def test_wrong_jobs_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
         simulate(cluster(training(**changes)), 1)
-
-
-def test_storage_keeps_its_idle_rates():
-    assert STORAGE.servers * STORAGE.write_bytes_per_s / STORAGE.write_overhead == 16e9
-    assert DAY == 24 * HOUR
