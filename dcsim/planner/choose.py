@@ -13,7 +13,7 @@ from dcsim.planner.frontier import pareto
 from dcsim.planner.objectives import Verdict
 from dcsim.planner.reasons import against, gain, missed, worst_missed
 
-#: Plans whose time and money differ by less than this share are the same to a planner.
+#: A limit that costs less than this share of the money is not worth a planner's attention.
 NOTICEABLE = 0.02
 
 
@@ -115,7 +115,7 @@ def _lost(candidate: Candidate, chosen: Candidate | None) -> str:
 
 
 def binding_constraints(candidates: Sequence[Candidate]) -> tuple[Binding, ...]:
-    """The constraints without which the recommendation would be a noticeably other one.
+    """The constraints without which the recommendation would be noticeably better.
 
     Each is lifted by itself. Where no plan is feasible and none becomes so, all that the
     nearest miss violates are named.
@@ -126,7 +126,7 @@ def binding_constraints(candidates: Sequence[Candidate]) -> tuple[Binding, ...]:
     found = []
     for name in names:
         other = recommend(candidates, {name})
-        if other is not None and (chosen is None or _differs(other, chosen)):
+        if other is not None and (chosen is None or _betters(other, chosen, name)):
             found.append(_binding(name, verdicts, candidates, chosen, other))
     if chosen is None and not found:
         near = nearest_miss(candidates)
@@ -136,16 +136,14 @@ def binding_constraints(candidates: Sequence[Candidate]) -> tuple[Binding, ...]:
     return tuple(found)
 
 
-def _differs(other: Candidate, chosen: Candidate) -> bool:
-    """Whether its time or money is not the same within `NOTICEABLE`."""
-    return any(
-        abs(mine / own - 1.0) > NOTICEABLE
-        for mine, own in (
-            (other.time_s, chosen.time_s),
-            (other.cost_usd, chosen.cost_usd),
-        )
-        if own
-    )
+def _betters(other: Candidate, chosen: Candidate, lifted: str) -> bool:
+    """Whether `other` is noticeably better by the rule once `lifted` does not count."""
+
+    def missing(candidate: Candidate) -> float:
+        return sum(v.shortfall for v in candidate.verdicts if v.objective.name != lifted)
+
+    gained = chosen.cost_usd - other.cost_usd
+    return missing(other) < missing(chosen) or gained > NOTICEABLE * chosen.cost_usd
 
 
 def _binding(
