@@ -52,7 +52,7 @@ class Column:
 
     `least` is the width to which it may be cut when the table is too wide; None keeps
     it whole. `priority` decides what is left out when even that is not enough: columns
-    with a higher number go first, those with 0 stay.
+    with 0 stay, of the others those with lower numbers are kept first.
     """
 
     head: str
@@ -69,11 +69,7 @@ class Column:
 
 def table(columns: Sequence[Column], width: int, indent: str = " ", gap: int = 2) -> list[str]:
     """Head and rows, no line wider than `width`; empty columns are left out."""
-    kept = [c for c in columns if any(c.cells)]
-    for priority in sorted({c.priority for c in kept if c.priority}, reverse=True):
-        if _least(kept, indent, gap) <= width:
-            break
-        kept = [c for c in kept if c.priority != priority]
+    kept = _that_fit([c for c in columns if any(c.cells)], width, indent, gap)
     widths = _widths(kept, width - len(indent) - gap * (len(kept) - 1))
     lines = []
     for row in range(-1, len(kept[0].cells) if kept else -1):
@@ -83,6 +79,16 @@ def table(columns: Sequence[Column], width: int, indent: str = " ", gap: int = 2
         ]
         lines.append(fit((indent + (" " * gap).join(cells)).rstrip(), width))
     return lines if any(c.head for c in kept) else lines[1:]
+
+
+def _that_fit(columns: Sequence[Column], width: int, indent: str, gap: int) -> list[Column]:
+    """The columns in their order, those of the lowest priorities that fit together."""
+    kept = [c for c in columns if not c.priority]
+    for priority in sorted({c.priority for c in columns if c.priority}):
+        wider = [c for c in columns if c in kept or c.priority == priority]
+        if _least(wider, indent, gap) <= width:
+            kept = wider
+    return kept
 
 
 def _least(columns: Sequence[Column], indent: str, gap: int) -> int:

@@ -74,5 +74,5 @@ def _main(view: View, blocks: Sequence[Block]) -> str:
     return head + "\n".join(block.source for block in blocks)
 
 
-def _shortened(text: str, most: int = 110) -> str:
+def _shortened(text: str, most: int = 140) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -141,13 +141,13 @@ def candidate_lines(rows: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     columns = [
         Column("", [_mark(row) for row in rows], "<"),
         Column("GPUs", [_whole(row.get("gpus")) for row in rows]),
-        Column("node", [plain_text(row.get("node_type")) for row in rows], "<", least=10),
+        Column("node", [plain_text(row.get("node_type")) for row in rows], "<", least=14),
         Column("layout", layouts_short(rows), "<", least=12, priority=3),
         *_figure(rows, "time_s", scales["time_s"], interval=True),
         *_figure(rows, "cost_usd", scales["cost_usd"], interval=roomy),
         *_figure(rows, "energy_kwh", scales["energy_kwh"], interval=False, priority=4),
         *(_figure(rows, "carbon_kg", scales["carbon_kg"], False, priority=5) if roomy else []),
-        Column("why not", [plain_text(row.get("why_not")) for row in rows], "<", least=20),
+        Column("why not", [plain_text(row.get("why_not")) for row in rows], "<", least=24),
     ]
     return table(columns, width)
 

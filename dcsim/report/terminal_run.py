@@ -9,6 +9,7 @@ from dcsim.report.view import View
 from dcsim.report.wording import (
     FAILURE_CLASSES,
     LEDGER_LABELS,
+    Scale,
     cluster_text,
     layout_text,
     metric_noun,
@@ -50,10 +51,12 @@ def _configuration(view: View, width: int) -> list[str]:
 def metric_lines(view: View, width: int) -> list[str]:
     """The run's figures, each with its interval."""
     names, values, ranges = [], [], []
+    # The end of a real job is in the table of jobs; it is no figure of the cluster.
+    hidden = {f"{job['name']}.finish" for job in view.rows("jobs") if job.get("kind") == "real"}
     for name, figure in (view.summary.get("metrics") or {}).items():
         unit = str(figure.get("unit") or "")
         value, low, high = (figure.get(key) for key in ("value", "low", "high"))
-        if value is None:
+        if value is None or name in hidden:
             continue
         names.append(plain_text(metric_noun(name)))
         values.append(quantity(value, unit))
@@ -98,12 +101,12 @@ def ledger_lines(view: View, width: int) -> list[str]:
     """Where the accelerators' time went, as bars that sum to the whole."""
     rows = [row for row in view.rows("ledger") if (row.get("share") or 0.0) > 0.0]
     rows.sort(key=lambda row: -row["share"])
-    usd = scale_for("USD", [row.get("cost_usd") for row in rows])
+    usd = scale_for("USD", [row.get("cost_usd") for row in rows[:1]])
     columns = [
         Column("accelerator time", [_class(row) for row in rows], "<", least=16),
         Column("share", [percent(row["share"]) for row in rows]),
         Column("", [_bar(row["share"]) for row in rows], "<", priority=2),
-        Column(usd.head, [_amount(row.get("cost_usd"), usd.text) for row in rows], priority=1),
+        Column(usd.head, [_amount(row.get("cost_usd"), usd) for row in rows], priority=1),
     ]
     return table(columns, width) if rows else []
 
@@ -180,8 +183,8 @@ def _difference(end: Any, start: Any) -> float | None:
     return None if end is None or start is None else end - start
 
 
-def _amount(value: float | None, text: Any) -> str:
-    return "" if value is None else text(value)
+def _amount(value: float | None, scale: Scale) -> str:
+    return "" if value is None else scale.fixed(value, 2)
 
 
 def _whole(value: Any) -> str:

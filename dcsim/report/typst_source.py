@@ -10,6 +10,9 @@ _BREAK_AFTER = frozenset("/_-.:=&?,;+@")
 _LONGEST_RUN = 22
 _ZERO_WIDTH = "\u200b"
 
+#: A table of at most so many rows is not broken over pages.
+TOGETHER = 18
+
 
 @dataclass(frozen=True)
 class Block:
@@ -92,6 +95,7 @@ def table(columns: Sequence[Column], emphasised: Sequence[int] = ()) -> str:
         f"  columns: ({', '.join(column.width for column in kept)},),\n"
         f"  align: ({', '.join(column.align for column in kept)},),\n"
         f"  head: ({heads},),\n"
+        f"  together: {'true' if rows <= TOGETHER else 'false'},\n"
         f"  emphasised: ({''.join(f'{row}, ' for row in emphasised)}),\n"
         f"  {', '.join(cells)},\n"
         ")\n"

@@ -130,11 +130,26 @@ def shown_unit(symbol: str) -> str:
 
 
 def quantity(value: float | None, unit: str, digits: int = 3) -> str:
-    """`value` with the unit that reads best, `1.41 M USD`; a dash where there is none."""
+    """`value` with the unit that reads best, `1.41 M USD`; a dash where there is none.
+
+    What follows a known unit stays behind it: `B/s a server`, `FLOP/s, dense`.
+    """
     if value is None:
         return "–"
-    scale = scale_for(unit, [value])
-    return f"{scale.text(value, digits)} {scale.symbol}".rstrip()
+    known, tail = unit, ""
+    if unit not in _DIMENSION_OF:
+        head = re.split(r"(?=[ ,])", unit, maxsplit=1)
+        if head[0] in _DIMENSION_OF and len(head) == 2:
+            known, tail = head
+    scale = scale_for(known, [value])
+    return f"{scale.text(value, digits)} {scale.symbol}".rstrip() + tail
+
+
+def is_bounded_below(objective: Mapping[str, Any]) -> bool:
+    """Whether more of the objective's metric is better."""
+    tail = str(objective.get("metric")).rpartition(".")[2]
+    sense = objective.get("sense") or ("at_least" if tail in _MORE_IS_BETTER else "at_most")
+    return sense == "at_least"
 
 
 def percent(share: float | None, digits: int = 2) -> str:
@@ -210,8 +225,7 @@ def objective_label(objective: Mapping[str, Any], digits: int = 3) -> str:
     name = plain_text(objective.get("name") or metric)
     tail = metric.rpartition(".")[2]
     target = _target(objective, digits)
-    sense = objective.get("sense") or ("at_least" if tail in _MORE_IS_BETTER else "at_most")
-    bound = "at least" if sense == "at_least" else "at most"
+    bound = "at least" if is_bounded_below(objective) else "at most"
     if tail == "finish":
         asked = f"finish by {target}"
     elif objective.get("unit") == "USD":

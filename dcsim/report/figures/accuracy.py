@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.report.figures.axes import span
-from dcsim.report.figures.style import BLACK, BLUE, GREY, SKY, drawing, label, svg
+from dcsim.report.figures.style import BLACK, BLUE, GREY, SKY, bare, drawing, label, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Array = NDArray[np.floating[Any]]
 
 #: The axis ends at the first of these that holds nearly all ratios and their inverses;
 #: those beyond are drawn at the edge, as triangles.
@@ -24,13 +26,13 @@ class Comparison:
     """Runs that were predicted and measured; arrays of shape (n,), in seconds."""
 
     names: Sequence[str]
-    measured_s: NDArray[np.floating[Any]]
-    predicted_s: NDArray[np.floating[Any]]
-    low_s: NDArray[np.floating[Any]]
-    high_s: NDArray[np.floating[Any]]
+    measured_s: Array
+    predicted_s: Array
+    low_s: Array
+    high_s: Array
 
     @property
-    def ratio(self) -> NDArray[np.floating[Any]]:
+    def ratio(self) -> Array:
         """Predicted over measured."""
         return self.predicted_s / self.measured_s
 
@@ -42,18 +44,19 @@ def by_group_svg(
     with drawing(width_mm, height_mm) as figure:
         axes = figure.add_subplot()
         edge = _edge(np.concatenate([comparison.ratio for _, comparison in groups]))
-        for column, (_, comparison) in enumerate(groups):
+        rows = range(len(groups) - 1, -1, -1)
+        for row, (_, comparison) in zip(rows, groups, strict=True):
             ratio = comparison.ratio
             # Points beside each other in a fixed order: no chance, no overlap by rank.
-            place = column + 0.62 * ((np.arange(ratio.size) * 0.618034) % 1.0 - 0.5)
-            _points(axes, place, ratio, edge)
-            middle = float(np.median(ratio))
-            axes.plot([column - 0.38, column + 0.38], [middle] * 2, color=BLACK, lw=1.3, zorder=4)
-        axes.set_xlim(-0.6, len(groups) - 0.4)
-        names = [f"{label(name, 16)}\n({c.ratio.size})" for name, c in groups]
-        axes.set_xticks(range(len(groups)), names, color=BLACK)
-        axes.tick_params(axis="x", length=0)
-        _ratio_axis(axes, edge)
+            place = row + 0.62 * ((np.arange(ratio.size) * 0.618034) % 1.0 - 0.5)
+            _points(axes, ratio, place, edge, upright=False)
+            middle = float(np.clip(np.median(ratio), 1 / edge, edge))
+            axes.plot([middle] * 2, [row - 0.4, row + 0.4], color=BLACK, lw=1.4, zorder=4)
+        axes.set_ylim(-0.6, len(groups) - 0.4)
+        names = [f"{label(name, 18)} ({c.ratio.size})" for name, c in groups]
+        axes.set_yticks(list(rows), names, color=BLACK)
+        bare(axes, "left")
+        _ratio_axis(axes, edge, "x")
         return svg(figure)
 
 
@@ -68,33 +71,38 @@ def by_size_svg(comparison: Comparison, width_mm: float, height_mm: float) -> by
         _points(axes, measured, ratio, edge)
         span(axes, "x", [float(measured.min()), float(measured.max())], log_from=6.0)
         axes.set_xlabel("measured step (s)")
-        _ratio_axis(axes, edge)
+        _ratio_axis(axes, edge, "y")
         return svg(figure)
 
 
-def _edge(ratio: NDArray[np.floating[Any]]) -> float:
+def _edge(ratio: Array) -> float:
     """The end of the axis: the first that leaves out at most one in fifty."""
     beyond = np.quantile(np.exp(np.abs(np.log(ratio))), 0.98)
     return next((edge for edge in EDGES if edge >= beyond), EDGES[-1])
 
 
-def _points(
-    axes: "Axes", x: NDArray[np.floating[Any]], ratio: NDArray[np.floating[Any]], edge: float
-) -> None:
-    inside = (ratio <= edge) & (ratio >= 1 / edge)
-    axes.plot(x[inside], ratio[inside], "o", ms=2.6, mew=0, color=BLUE, alpha=0.75, zorder=3)
-    for beyond, marker, end in ((ratio > edge, "^", edge), (ratio < 1 / edge, "v", 1 / edge)):
-        axes.plot(x[beyond], np.full(int(beyond.sum()), end), marker, ms=3.2, mew=0, color=BLUE)
+def _points(axes: "Axes", x: Array, y: Array, edge: float, upright: bool = True) -> None:
+    """Dots at (x, y); `upright` says that y is the ratio, else x is. Far ones at the edge."""
+    ratio = y if upright else x
+    shown = np.clip(ratio, 1 / edge, edge)
+    x, y = (x, shown) if upright else (shown, y)
+    inside = shown == ratio
+    markers = ("^", "v") if upright else (">", "<")
+    axes.plot(x[inside], y[inside], "o", ms=2.6, mew=0, color=BLUE, alpha=0.75, zorder=3)
+    for beyond, marker in zip((ratio > edge, ratio < 1 / edge), markers, strict=True):
+        axes.plot(x[beyond], y[beyond], marker, ms=3.4, mew=0, color=BLUE, clip_on=False)
 
 
-def _ratio_axis(axes: "Axes", edge: float) -> None:
+def _ratio_axis(axes: "Axes", edge: float, which: str) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    axes.axhspan(0.9, 1 / 0.9, color="#F0F0F0", lw=0, zorder=0)
-    axes.axhline(1.0, color=GREY, lw=0.8, zorder=1)
-    axes.set_yscale("log")
-    axes.set_ylim(1 / edge / 1.06, edge * 1.06)
-    axes.yaxis.set_major_locator(FixedLocator([t for t in TICKS if 0.99 / edge <= t <= edge]))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.set_ylabel("predicted ÷ measured")
+    upright = which == "y"
+    axis = axes.yaxis if upright else axes.xaxis
+    (axes.axhspan if upright else axes.axvspan)(0.9, 1 / 0.9, color="#F0F0F0", lw=0, zorder=0)
+    (axes.axhline if upright else axes.axvline)(1.0, color=GREY, lw=0.8, zorder=1)
+    (axes.set_yscale if upright else axes.set_xscale)("log")
+    (axes.set_ylim if upright else axes.set_xlim)(1 / edge / 1.03, edge * 1.03)
+    axis.set_major_locator(FixedLocator([t for t in TICKS if 0.99 / edge <= t <= edge]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_label_text("predicted ÷ measured")

@@ -39,8 +39,10 @@ def frontier_svg(
         axes.set_xlabel(f"time to finish ({time.head})")
         axes.set_ylabel(f"cost ({money.head})")
         shown = sorted(front, key=lambda r: (r["status"] != "recommended", r["time_s"]))
+        # Labels keep off the lines.
         obstacles = _along(axes, sorted(front, key=lambda r: r["time_s"]), time, money)
         obstacles += _deadline_points(axes, objectives, time)
+        obstacles += _whisker_points(shown[0], time, money)
         place(axes, [_label(row, time, money) for row in shown], obstacles)
         return svg(figure)
 
@@ -59,6 +61,21 @@ def _along(
         -1, 2
     )
     return [(float(a), float(b)) for a, b in axes.transData.inverted().transform(path)]
+
+
+def _whisker_points(row: Row, time: Scale, money: Scale) -> list[tuple[float, float]]:
+    """Points along the plan's intervals."""
+    if row.get("status") != "recommended":
+        return []
+    x, y = row["time_s"] / time.size, row["cost_usd"] / money.size
+    points = []
+    if _finite(row.get("time_low_s")) and _finite(row.get("time_high_s")):
+        ends = row["time_low_s"] / time.size, row["time_high_s"] / time.size
+        points += [(float(a), y) for a in np.linspace(*ends, 60)]
+    if _finite(row.get("cost_usd_low")) and _finite(row.get("cost_usd_high")):
+        ends = row["cost_usd_low"] / money.size, row["cost_usd_high"] / money.size
+        points += [(x, float(b)) for b in np.linspace(*ends, 60)]
+    return points
 
 
 def _deadline_points(

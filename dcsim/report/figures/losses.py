@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.report.figures.axes import span
-from dcsim.report.figures.style import BLUE, GREY, ORANGE, drawing, label, svg
+from dcsim.report.figures.style import BLUE, GREY, ORANGE, SKY, drawing, label, svg
 
-#: Steps drawn in full; longer runs are shown as means over equal stretches.
-POINTS = 400
+#: Steps drawn in full, longer runs as means over so many equal stretches; and stretches
+#: of the line that shows the trend.
+POINTS, COARSE = 400, 12
 ROW_MM = 32.0
 
 
@@ -31,25 +32,29 @@ def losses_svg(histories: Sequence[History], width_mm: float) -> bytes:
             len(histories), 2, squeeze=False, gridspec_kw={"width_ratios": (3, 2)}
         )
         for (left, right), history in zip(grid, histories, strict=True):
-            steps, means = stretches(history.loss)
-            left.plot(steps, means, color=BLUE, lw=0.9)
+            steps, means = stretches(history.loss, POINTS)
+            left.plot(steps, means, color=SKY, lw=0.7)
+            left.plot(*stretches(history.loss, COARSE), color=BLUE, lw=1.3)
             span(left, "y", [float(means.min()), float(means.max())], log_from=8.0)
             left.set_xlim(0, history.loss.size)
             left.set_title(f"{label(history.name)}: loss", loc="left", pad=3, fontweight="semibold")
             left.set_xlabel("step")
-            low, high = np.percentile(history.step, [0.5, 99.0])
-            shown = history.step[(history.step >= low) & (history.step <= high)]
-            right.hist(shown, bins=40, color=ORANGE, lw=0)
+            shown = history.step[history.step <= np.percentile(history.step, 95.0)]
+            right.hist(shown, bins=30, color=ORANGE, lw=0)
             right.axvline(float(np.median(history.step)), color=GREY, lw=0.9)
-            right.set_title("time of a step", loc="left", pad=3, fontweight="semibold")
+            right.set_title(
+                "time of a step, without the slowest 5 %", loc="left", pad=3, fontweight="semibold"
+            )
             right.set_xlabel(history.unit)
             right.set_yticks([])
             right.spines["left"].set_visible(False)
         return svg(figure)
 
 
-def stretches(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means over at most `POINTS` stretches and the step in the middle of each."""
-    edges = np.linspace(0, values.size, min(values.size, POINTS) + 1).astype(int)
+def stretches(
+    values: NDArray[np.float64], most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The middle step of at most `most` stretches, and the mean over each."""
+    edges = np.linspace(0, values.size, min(values.size, most) + 1).astype(int)
     sums = np.add.reduceat(values, edges[:-1])
     return (edges[:-1] + edges[1:]) / 2.0, sums / np.diff(edges)

@@ -73,10 +73,11 @@ def _strip(axes: "Axes", strip: Strip) -> None:
 
     top = max((float(line.value.max()) for line in strip.lines if line.value.size), default=1.0)
     for line in strip.lines:
+        edges = np.concatenate([[0.0], line.time])
         if line.filled:
-            axes.fill_between(line.time, line.value, step="pre", color=line.colour, lw=0)
+            axes.stairs(line.value, edges, fill=True, color=line.colour, lw=0)
         else:
-            axes.step(line.time, line.value, where="pre", color=line.colour, lw=0.9)
+            axes.stairs(line.value, edges, baseline=None, color=line.colour, lw=0.9)
     axes.set_ylim(0, (strip.top or top or 1.0) * 1.08)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=strip.counts))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))

@@ -200,7 +200,7 @@ def _money(view: View, figures: dict[str, bytes]) -> str:
         Bar(
             str(row["category"]).replace("_", " "),
             row["usd"] / scale.size,
-            f"{scale.text(row['usd'])}{f' {scale.symbol}' if i == 0 else ''}",
+            quantity(row["usd"], "USD"),
             BLUE if i == 0 else GREY,
             None if row.get("low_usd") is None else row["low_usd"] / scale.size,
             None if row.get("high_usd") is None else row["high_usd"] / scale.size,

@@ -89,7 +89,8 @@ def _strips(series: Series, clock: Scale, installed: float | None) -> list[Strip
         strips.append(Strip(f"storage ({scale.symbol})", lines))
     if "network_busiest" in series and series["network_busiest"][1].any():
         lines = [line("network_busiest", "link", PURPLE, 0.01, True)]
-        strips.append(Strip("busiest link (% of its capacity)", lines, 100.0))
+        top = 100.0 if lines[0].value.max() > 30.0 else None
+        strips.append(Strip("busiest link (% of its capacity)", lines, top))
     return strips
 
 

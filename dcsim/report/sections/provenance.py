@@ -65,10 +65,10 @@ def _sources(view: View) -> str:
         heading("Sources")
         + table(
             [
-                Column("Fact", _texts(shown, "item"), "left", "0.8fr", loose=True),
-                Column("Value", [_value(row) for row in shown], "right", loose=True),
-                Column("Source", _texts(shown, "source"), "left", "1.6fr", loose=True),
-                Column("Date", _texts(shown, "date"), "left"),
+                Column("Fact", _texts(shown, "item"), "left", "34mm", loose=True),
+                Column("Value", [_value(row) for row in shown], "right", "29mm", loose=True),
+                Column("Source", _texts(shown, "source"), "left", "1fr", loose=True),
+                Column("Date", [_day(row) for row in shown], "left"),
                 Column("Status", _texts(shown, "status"), "left"),
             ]
         )
@@ -119,6 +119,11 @@ def _rank(row: Row) -> float:
     if isinstance(importance, float | int):
         return -float(importance)
     return _IMPORTANCE.get(plain_text(importance), 3.0)
+
+
+def _day(row: Row) -> str:
+    """The date without a time of day."""
+    return plain_text(row.get("date")).partition("T")[0]
 
 
 def _value(row: Row) -> str:

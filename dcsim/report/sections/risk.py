@@ -8,6 +8,7 @@ from dcsim.report.view import View
 from dcsim.report.wording import (
     FAILURE_CLASSES,
     cluster_text,
+    is_bounded_below,
     joined,
     objective_label,
     percent,
@@ -67,9 +68,12 @@ def _weakest(view: View) -> Row | None:
 
 
 def _margin(row: Row) -> float:
-    """How near the far end of the interval is to the target, relative to it."""
-    high, target = row.get("high"), row.get("target")
-    return high / target if high is not None and target else 0.0
+    """How near the unfavourable end of the interval is to the target: 1 when it is there."""
+    target = row.get("target")
+    end = row.get("low" if is_bounded_below(row) else "high")
+    if not target or not end:
+        return 0.0
+    return target / end if is_bounded_below(row) else end / target
 
 
 def _weakest_sentence(row: Row) -> str:
@@ -77,7 +81,8 @@ def _weakest_sentence(row: Row) -> str:
     label = objective_label(row)
     if row.get("value") is None:
         return f"“{label}” cannot be met."
-    reach = f"its 90 % interval reaches {quantity(row.get('high'), unit)}"
+    end = row.get("low" if is_bounded_below(row) else "high")
+    reach = f"its 90 % interval reaches {quantity(end, unit)}"
     if not row.get("met"):
         return f"The plan misses “{label}”: {sureness(row['confidence'])}, {reach}."
     nearest = f"“{label}” is the objective nearest to failing"

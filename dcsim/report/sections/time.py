@@ -10,7 +10,6 @@ from dcsim.report.view import View
 from dcsim.report.wording import (
     LEDGER_LABELS,
     PART_LABELS,
-    decimals_for,
     percent,
     plain_text,
     quantity,
@@ -127,8 +126,7 @@ def _ledger_table(rows: Sequence[Row]) -> str:
     for name, unit in (("cost_usd", "USD"), ("energy_kwh", "kWh"), ("carbon_kg", "kg")):
         values = [row.get(name) for row in rows]
         if any(value is not None for value in values):
-            scale = scale_for(unit, values)
-            decimals = min(decimals_for(scale, values), 2)
-            cells = ["" if v is None else scale.fixed(v, decimals) for v in values]
+            scale = scale_for(unit, values[:1])
+            cells = ["" if v is None else scale.fixed(v, 2) for v in values]
             columns.append(Column(scale.head, cells))
     return table(columns)

@@ -115,27 +115,55 @@ def _real_jobs(view: View, figures: dict[str, bytes]) -> str:
         return ""
     figures["losses"] = losses_svg(histories, WIDTH_MM)
     message = f"The real jobs, executed in NumPy, learned: {'; '.join(falls)}."
-    note = "The simulation replays these measured steps on its local node. Line: median step."
+    note = (
+        "Pale: single steps; dark: means. The simulation replays these measured steps on its "
+        "local node. Grey line: median step."
+    )
     return panel("losses", WIDTH_MM, message, note)
 
 
 def _chain(view: View) -> str:
-    rows = view.rows("chain")
-    if not rows:
+    """Which figure feeds which, one line for all figures of one thing."""
+    links = _links(view.rows("chain"))
+    if not links:
         return ""
-    stages, last = [], None
-    for row in rows:
-        stage = plain_text(row.get("stage"))
-        stages.append(stage if stage != last else "")
-        last = stage
+    stages = [stage for stage, _, _, _ in links]
+    sources = [source for _, _, _, source in links]
     return heading("From a measured step to the simulated run", 2) + table(
         [
-            Column("Stage", stages, "left"),
-            Column("Item", [plain_text(row.get("item")) for row in rows], "left", loose=True),
-            Column("Value", [_value(row) for row in rows]),
-            Column("Source", [plain_text(row.get("source")) for row in rows], "left", "1fr", True),
+            Column("Stage", _unrepeated(stages), "left"),
+            Column("Item", [item for _, item, _, _ in links], "left", loose=True),
+            Column("Figures", [" · ".join(values) for _, _, values, _ in links], "left", "1.3fr"),
+            Column("Source", _unrepeated(sources, stages), "left", "1fr", loose=True),
         ]
     )
+
+
+def _links(rows: Sequence[Row]) -> list[tuple[str, str, list[str], str]]:
+    """Stage, item, its figures and their source; neighbours of one item are put together.
+
+    The last word of an item (`gemm overhead`, `gemm peak`) names the figure where the
+    words before it are shared.
+    """
+    found: list[tuple[str, str, list[str], str]] = []
+    heads = [plain_text(row.get("item")).rpartition(" ")[0] for row in rows]
+    for row, head in zip(rows, heads, strict=True):
+        stage, source = plain_text(row.get("stage")), plain_text(row.get("source"))
+        item, value = plain_text(row.get("item")), _value(row)
+        shared = bool(head) and heads.count(head) > 1
+        name = head if shared else item
+        text = f"{item.removeprefix(head).strip()} {value}" if shared else value
+        if found and found[-1][0] == stage and found[-1][1] == name:
+            found[-1][2].append(text)
+        else:
+            found.append((stage, name, [text], source))
+    return found
+
+
+def _unrepeated(texts: Sequence[str], groups: Sequence[str] | None = None) -> list[str]:
+    """The texts, left out where the line above (of the same group) has the same."""
+    keys = list(zip(texts, groups or texts, strict=True))
+    return [text if i == 0 or keys[i] != keys[i - 1] else "" for i, (text, _) in enumerate(keys)]
 
 
 def _value(row: Row) -> str:
