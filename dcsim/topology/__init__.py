@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dcsim.topology.builders import build_graph
+from dcsim.topology.checks import check_graph
 from dcsim.topology.compile import compile_fabric
 from dcsim.topology.fabric import Fabric
 from dcsim.topology.levels import tiers
@@ -28,4 +29,5 @@ def build_fabric(
     """
     ends = stations(network, groups, storage_servers, storage_bytes_per_s)
     graph = build_graph(network, groups, ends)
+    check_graph(graph)
     return compile_fabric(graph, network, groups, ends, damaged or {})

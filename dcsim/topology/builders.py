@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
+from pathlib import Path
 
 from dcsim import catalogue
 from dcsim.records import Fault, InputError
@@ -16,6 +17,7 @@ from dcsim.topology.clos import (
 from dcsim.topology.direct import add_dragonfly, add_torus, torus_sides
 from dcsim.topology.graph import Graph, add_station, new_graph
 from dcsim.topology.spec import GroupLike, NetworkLike, Station, option
+from dcsim.topology.user_graph import read_graph
 
 Stations = Sequence[Station]
 
@@ -129,8 +131,19 @@ SWITCHED: Mapping[str, Callable[[Graph, NetworkLike, Stations], None]] = {
 }
 
 
+def _graph_file(network: NetworkLike) -> Path:
+    name = network.options.get("file", "")
+    if not isinstance(name, str) or not name:
+        raise InputError(
+            Fault("the topology graph needs a GraphML or JSON file", field="network.file")
+        )
+    return Path(name)
+
+
 def build_graph(network: NetworkLike, groups: Sequence[GroupLike], stations: Stations) -> Graph:
     """The graph of a topology, before any link fails; raises InputError."""
+    if network.topology == "graph":
+        return read_graph(_graph_file(network), stations)
     graph = new_graph()
     for station in stations:
         add_station(graph, station)

@@ -87,7 +87,7 @@ def add_rails(
         if unit == len(leaves[rail]):
             name = f"{prefix}leaf-{unit}-rail-{rail}"
             leaves[rail].append(add_switch(graph, name, 1, unit))
-        plug(graph, port.station, port.nic, leaves[rail][unit], port.share, rail)
+        plug(graph, port.station, port.nic, leaves[rail][unit], port.share)
     return leaves
 
 

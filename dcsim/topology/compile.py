@@ -158,7 +158,7 @@ def _cables(
         else:
             mine = ports[low]
             plane = sum(1 for nic, _ in mine if nic == data["nic"])
-            mine[data["nic"], plane] = Attachment(switches[high], up, down, data["rail"])
+            mine[data["nic"], plane] = Attachment(switches[high], up, down)
     return ports
 
 

@@ -20,7 +20,6 @@ class Attachment:
     switch: int
     up: int
     down: int
-    rail: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Wiring:
 
     `ports[e]` are the attachments of endpoint e. `domain[a]` is the fast domain of
     accelerator a (-1 without one), `fast_up` and `fast_down` its links there; with `relay`
-    an accelerator may send over the fast domain to the peer of its node on the right rail.
+    an accelerator may send over the fast domain by a peer of its node that is nearer.
     """
 
     router: Router
@@ -122,34 +121,29 @@ class Fabric:
         return np.array(hop, dtype=np.int64)
 
     def _switched(self, source: int, target: int, choose: Choose) -> list[int] | None:
-        """A path through NICs, first over the fast domain to the right rail where allowed."""
+        """A path through NICs, over a fast domain to or from the right rail where allowed."""
         wiring = self.wiring
         mine, theirs = wiring.ports[source], wiring.ports[target]
-        if wiring.relay and source < self.accelerator_count and wiring.domain[source] >= 0:
-            peer = self._peer_on_rail(source, theirs)
-            if peer != source and self._nearer(wiring.ports[peer], mine, theirs):
-                path = self._between(wiring.ports[peer], theirs, choose)
-                if path is not None:
-                    return [int(wiring.fast_up[source]), int(wiring.fast_down[peer]), *path]
+        if not wiring.relay:
+            return self._between(mine, theirs, choose)
+        hops = self._shortest(mine, theirs)[0]
+        for peer in self._peers(source):
+            if self._shortest(wiring.ports[peer], theirs)[0] < hops:
+                path = self._between(wiring.ports[peer], theirs, choose) or []
+                return [int(wiring.fast_up[source]), int(wiring.fast_down[peer]), *path]
+        for peer in self._peers(target):
+            if self._shortest(mine, wiring.ports[peer])[0] < hops:
+                path = self._between(mine, wiring.ports[peer], choose) or []
+                return [*path, int(wiring.fast_up[peer]), int(wiring.fast_down[target])]
         return self._between(mine, theirs, choose)
 
-    def _peer_on_rail(self, source: int, theirs: tuple[Attachment, ...]) -> int:
-        """The accelerator of the source's node whose NIC is on a rail of the target."""
-        rails = {port.rail for port in theirs}
-        node = self.accelerator_node[source]
+    def _peers(self, endpoint: int) -> range:
+        """The accelerators of the endpoint's node, where they share a fast domain with it."""
+        if endpoint >= self.accelerator_count or self.wiring.domain[endpoint] < 0:
+            return range(0)
+        node = self.accelerator_node[endpoint]
         first, last = np.searchsorted(self.accelerator_node, [node, node + 1])
-        for peer in (source, *range(first, last)):
-            if any(port.rail in rails for port in self.wiring.ports[peer]):
-                return int(peer)
-        return source
-
-    def _nearer(
-        self,
-        peers: tuple[Attachment, ...],
-        mine: tuple[Attachment, ...],
-        theirs: tuple[Attachment, ...],
-    ) -> bool:
-        return self._shortest(peers, theirs)[0] < self._shortest(mine, theirs)[0]
+        return range(int(first), int(last))
 
     def _shortest(
         self, mine: tuple[Attachment, ...], theirs: tuple[Attachment, ...]

@@ -3,7 +3,7 @@
 Vertices are stations (`kind` node or storage) and switches (`kind` switch, or accelerator
 where chips forward themselves); `tier` 0 for stations, 1 for leaves and so on, `pod` tells
 which part of the fabric a vertex belongs to. Edges are cables: `kind`, `nic` (index of the
-NIC at a station) and `rail`, `capacity_bytes_per_s` and `latency_s`, both for each direction.
+NIC at a station), `capacity_bytes_per_s` and `latency_s`, both for each direction.
 """
 
 from typing import Any
@@ -31,16 +31,13 @@ def add_switch(graph: Graph, name: str, tier: int, pod: int = 0) -> str:
     return name
 
 
-def plug(
-    graph: Graph, station: Station, nic: int, switch: str, share: float = 1.0, rail: int = -1
-) -> None:
+def plug(graph: Graph, station: Station, nic: int, switch: str, share: float = 1.0) -> None:
     """Cable NIC `nic` of a station to a switch, with this share of the NIC's rate."""
     graph.add_edge(
         station.name,
         switch,
         kind="nic" if station.kind == "node" else "storage",
         nic=nic,
-        rail=rail,
         capacity_bytes_per_s=station.nic_bytes_per_s * share,
         latency_s=station.latency_s,
     )
