@@ -28,6 +28,7 @@ EXIT_INTERRUPTED = 130
 COMMANDS: tuple[str, ...] = (
     "plan",
     "run",
+    "report",
     "check",
     "catalogue",
     "calibrate",
