@@ -7,7 +7,7 @@ import simpy
 
 from dcsim.simulation.dispatch import Held
 from dcsim.simulation.record import JobRecord
-from dcsim.simulation.signals import Stop
+from dcsim.simulation.signals import Disturbed, Stop
 from dcsim.simulation.spec import JobSpec
 from dcsim.simulation.traffic import READ, WRITE, Port, nic_count
 from dcsim.simulation.world import World
@@ -21,7 +21,8 @@ class Job:
     """A SimPy process that goes from phase to phase; an interrupt chooses another phase.
 
     Whatever a job does while it holds accelerators is posted to the books when that
-    stretch ends, be it by an interrupt; `posted_s` is how far that reached.
+    stretch ends, be it by an interrupt; `posted_s` is how far that reached. In a stretch
+    that is fast-forwarded because no other job moves bytes, `_fast` is set.
     """
 
     kind = ""
@@ -49,6 +50,7 @@ class Job:
         self.written_bytes = 0.0
         self.node_count = 0
         self._granted: simpy.Event | None = None
+        self._fast = False
 
     @property
     def now(self) -> float:
@@ -169,7 +171,14 @@ class Job:
             self._open_port()
 
     def _disturbed(self) -> None:
-        """Another job begins to share the storage."""
+        """Another job begins to share the storage: what was fast-forwarded is cut."""
+        if self._fast:
+            self._interrupt(Disturbed())
+
+    def _interrupt(self, cause: object) -> None:
+        assert self.process is not None
+        self._fast = False
+        self.process.interrupt(cause)
 
     def _release(self) -> None:
         """Give up accelerators and access to the storage."""
@@ -204,26 +213,55 @@ class Job:
 
     def _move(
         self, ledger_class: str, direction: str, size_bytes: float
-    ) -> Generator[simpy.Event, Any, float]:
-        """Read or write and wait for it; the bytes moved.
+    ) -> Generator[simpy.Event, Any, None]:
+        """Read or write and wait for it; an interrupt stops the transfer."""
+        assert self.port is not None
+        begun = self.now
+        if size_bytes <= 0.0:
+            return
+        try:
+            moved = 0.0
+            if self.world.traffic.alone(self.port):
+                moved = yield from self._move_alone(direction, size_bytes)
+            if moved < size_bytes:
+                yield from self._move_shared(direction, size_bytes - moved)
+        finally:
+            self._post(**{ledger_class: self.now - begun})
 
-        An interrupt stops the transfer.
-        """
+    def _move_alone(self, direction: str, size_bytes: float) -> Generator[simpy.Event, Any, float]:
+        """Move at the idle rate until done or until another job begins to use the storage."""
+        assert self.port is not None
+        traffic, begun = self.world.traffic, self.now
+        duration = traffic.idle_s(self.port, direction, size_bytes)
+        moved = size_bytes
+        self._fast = True
+        try:
+            yield self.world.environment.timeout(duration)
+        except simpy.Interrupt as signal:
+            rate = self.port.idle_bytes_per_s[direction]
+            moved = min((self.now - begun) * rate, size_bytes) if duration else size_bytes
+            if not isinstance(signal.cause, Disturbed):
+                raise
+        finally:
+            self._fast = False
+            self._count(direction, moved)
+            traffic.note(self.port, direction, begun, moved)
+            traffic.note_idle_rate(self.port, direction, float("inf"))
+        return moved
+
+    def _move_shared(self, direction: str, size_bytes: float) -> Generator[simpy.Event, Any, None]:
+        """Move as a flow that shares its links with others."""
         assert self.port is not None
         traffic = self.world.traffic
-        begun = self.now
         transfer = traffic.start(self.port, direction, size_bytes)
-        moved = 0.0
+        moved = size_bytes
         try:
             yield from traffic.wait(transfer)
-            moved = size_bytes
         except simpy.Interrupt:
             moved = traffic.cancel(transfer)
             raise
         finally:
             self._count(direction, moved)
-            self._post(**{ledger_class: self.now - begun})
-        return moved
 
     def _count(self, direction: str, size_bytes: float) -> None:
         if direction == READ:

@@ -99,7 +99,8 @@ def _run(spec: SimulationSpec, world: World, jobs: tuple[Job, ...], marks: Marks
         environment.step()
         events += 1
         traffic.observe()
-        marks.mark(environment.now, (nodes.busy, nodes.down, len(world.dispatcher)))
+        if spec.timeline_points:
+            marks.mark(environment.now, (nodes.busy, nodes.down, len(world.dispatcher)))
         if spec.audit:
             audit(world, jobs)
     _stop(world, jobs)

@@ -54,12 +54,22 @@ class Nodes:
         self.reason = [NO_DEMAND] * len(pools)
         self.idle_s: list[dict[str, float]] = [{} for _ in pools]
         self.counted = np.array([not pool.is_local for pool in pools])[self.pool]
-        self.busy = 0
-        self.down = 0
+        self._cluster = np.array([not pool.is_local for pool in pools])
+        self._installed = int((self.capacity * self.counted).sum())
         self._changed_s: Floats = np.zeros(len(self.capacity))
         self._accrued_s = 0.0
         self._idle: Ints = np.zeros((len(pools), _STATES), dtype=np.int64)
         self._count(np.arange(len(self.capacity)), 1)
+
+    @property
+    def busy(self) -> int:
+        """Accelerators held by jobs, local pools left out."""
+        return self._installed - int(self._idle[self._cluster].sum())
+
+    @property
+    def down(self) -> int:
+        """Accelerators in repair or maintenance; no job holds any of such a node."""
+        return int(self._idle[self._cluster, REPAIR:].sum())
 
     def available(self) -> Ints:
         """Accelerators that a scheduler may give out now."""
@@ -150,9 +160,5 @@ class Nodes:
         self._changed_s[nodes] = now
 
     def _count(self, nodes: Ints, sign: int) -> None:
-        """Enter `nodes` into the counts of idle, busy and broken accelerators, or take out."""
-        free, state = self.free[nodes], self.state[nodes]
-        np.add.at(self._idle, (self.pool[nodes], state), sign * free)
-        counted = self.counted[nodes]
-        self.busy += sign * int(((self.capacity[nodes] - free) * counted).sum())
-        self.down += sign * int((self.capacity[nodes] * (counted & (state >= REPAIR))).sum())
+        """Enter the free accelerators of `nodes` into the counts by state, or take them out."""
+        np.add.at(self._idle, (self.pool[nodes], self.state[nodes]), sign * self.free[nodes])

@@ -14,7 +14,6 @@ from dcsim.simulation.cycles import (
 )
 from dcsim.simulation.job import Job, Phases
 from dcsim.simulation.saved import SavedHistory
-from dcsim.simulation.signals import Disturbed
 from dcsim.simulation.spec import TrainingJobSpec
 from dcsim.simulation.traffic import READ, WRITE, Transfer
 from dcsim.simulation.world import World
@@ -59,7 +58,6 @@ class SteppingJob(Job):
         self._unwritten: float | None = None
         self._writing: tuple[Transfer, int] | None = None
         self._half_written: tuple[float, int] | None = None
-        self._in_train = False
 
     def _all_steps(self) -> Phases:
         """Compute and save until the last segment's checkpoint is written or on its way."""
@@ -189,11 +187,11 @@ class SteppingJob(Job):
     def _train(self, cycles: int) -> Phases:
         """Run `cycles` segments with blocking checkpoints as one event."""
         cycle, begun, first = self._cycle(), self.now, self.segment
-        self._in_train = True
+        self._fast = True
         try:
             yield self.world.environment.timeout(blocking_train_s(cycle, cycles))
         finally:
-            self._in_train = False
+            self._fast = False
             done = blocking_progress(cycle, cycles, self.now - begun)
             self._settle(done, begun)
             period = cycle.compute_s + cycle.write_s
@@ -211,11 +209,11 @@ class SteppingJob(Job):
         Starts and ends at a checkpoint that is still to be written.
         """
         cycle, begun, first = self._cycle(), self.now, round(self.step)
-        self._in_train = True
+        self._fast = True
         try:
             yield self.world.environment.timeout(behind_train_s(cycle, cycles))
         finally:
-            self._in_train = False
+            self._fast = False
             done = behind_progress(cycle, cycles, self.now - begun)
             self._settle(done, begun)
             period = max(cycle.compute_s, cycle.write_s)
@@ -243,12 +241,6 @@ class SteppingJob(Job):
             traffic.note_idle_rate(self.port, READ, self._wanted_bytes_per_s())
         if written:
             traffic.note_idle_rate(self.port, WRITE, float("inf"))
-
-    def _disturbed(self) -> None:
-        if self._in_train:
-            self._in_train = False
-            assert self.process is not None
-            self.process.interrupt(Disturbed())
 
     # Checkpoints written behind the steps
 

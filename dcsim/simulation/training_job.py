@@ -33,9 +33,7 @@ class TrainingJob(SteppingJob):
 
     def fail(self, failure: Failure) -> None:
         """A failure hits the job, which holds accelerators."""
-        assert self.process is not None
-        self._in_train = False
-        self.process.interrupt(failure)
+        self._interrupt(failure)
 
     def corrupt(self, failure: Failure) -> None:
         """The job computes garbage from now on; it will know after the detection time."""

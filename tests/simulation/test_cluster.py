@@ -102,6 +102,19 @@ def test_a_late_writer_shares_only_while_both_write():
     assert record.job("b").seconds["checkpoint"] == pytest.approx(150.0)
 
 
+def test_a_late_reader_shares_only_while_both_read():
+    # 4e12 bytes at 40 GB/s: the first reads alone for 50 s, then both share for 100 s.
+    jobs = [
+        training(name, 16, steps=1, initial_read_bytes=4e12, submit_s=submit)
+        for name, submit in (("a", 0.0), ("b", 50.0))
+    ]
+    record = simulate(cluster(*jobs), 1)
+    assert record.job("a").seconds["data_wait"] == pytest.approx(150.0)
+    assert record.job("b").seconds["data_wait"] == pytest.approx(150.0)
+    read = dict(zip(record.links.names, record.links.bytes, strict=True))["storage read"]
+    assert read == pytest.approx(8e12)
+
+
 def test_shares_follow_nodes_and_narrow_nics_leave_room():
     # b's single node may send 2 GB/s; a gets the rest of 16 GB/s.
     pools = (pool(nodes=2), PoolSpec("slow", "node", 1, 8, 2e9))
