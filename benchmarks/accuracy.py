@@ -165,6 +165,8 @@ def ranks(bench: Bench, errors: np.ndarray) -> dict[str, object]:
 
 def _is_bloom_layout(row: dict[str, str]) -> bool:
     shape = (row["layers"], row["hidden"], row["heads"], row["n_gpus"])
+    if float(row["global_batch"]) < 2000:
+        return False
     return row["source_group"].startswith("bloom") and shape == ("72", "14336", "64", "384")
 
 

@@ -53,16 +53,24 @@ class HeadTime:
     embedding_s: Floats
 
 
-def _product_s(m: Floats, n: Floats, k: Floats, rate: ProductRate) -> Floats:
+def _product_s(
+    m: Floats, n: Floats, k: Floats, rate: ProductRate, groups: Floats | float = 1.0
+) -> Floats:
     """One m×k times k×n product: the smooth maximum of arithmetic and operand traffic.
 
     The traffic of the three matrices is FLOPs / peak · ridge · (1/m + 1/n + 1/k), so that
     both limits of `operators.operator_time` share one expression; `rate.knee` is the ridge
-    times what blocking and short loops add to it.
+    times what blocking and short loops add to it. The last wave of result tiles is only
+    partly filled: a loss of `rate.wave` over the result's area, averaged over the forward
+    product and the two of the backward pass, which permute m, n and k. `groups` equal
+    products that run together share their waves.
     """
-    arithmetic = 2.0 * m * n * k / rate.flops
-    surface = rate.knee * (1.0 / m + 1.0 / np.maximum(n, 1.0) + 1.0 / np.maximum(k, 1.0))
-    return arithmetic * (1.0 + surface**rate.sharpness) ** (1.0 / rate.sharpness)
+    n, k = np.maximum(n, 1.0), np.maximum(k, 1.0)
+    volume = m * n * k
+    arithmetic = 2.0 * volume / rate.flops
+    surface = rate.knee * (1.0 / m + 1.0 / n + 1.0 / k)
+    shape = (1.0 + surface**rate.sharpness) ** (1.0 / rate.sharpness)
+    return arithmetic * (shape + rate.wave * (m + n + k) / (3.0 * volume * groups))
 
 
 def dense_products_s(table: TrainingTable, shapes: Shapes, device: DeviceRates) -> Floats:
@@ -98,7 +106,8 @@ def expert_products_s(table: TrainingTable, shapes: Shapes, device: DeviceRates)
     each = np.maximum(shapes.routed / np.maximum(shapes.local_experts, 1.0), 1.0)
     rate = device.product
     up = table.mlp_matrices - 1.0
-    one = _product_s(each, up * f, h, rate) + _product_s(each, h, f, rate)
+    groups = np.maximum(shapes.local_experts, 1.0)
+    one = _product_s(each, up * f, h, rate, groups) + _product_s(each, h, f, rate, groups)
     factor = shapes.moe_share * device.grouped * device.imbalance * device.mixture
     return shapes.local_experts * one * factor
 

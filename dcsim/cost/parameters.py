@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 
 #: Generation of a chip that the table of prefixes does not name.
 OTHER_GENERATION = "other"
+OTHER_UNITS = 128.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +58,28 @@ def _patterns() -> tuple[Prior, ...]:
 
 
 @lru_cache(maxsize=1)
-def _prefixes() -> tuple[tuple[str, str], ...]:
-    rows = [(row["prefix"], row["generation"]) for row in _rows("accelerator_generations.csv")]
+def _prefixes() -> tuple[tuple[str, str, float], ...]:
+    table = _rows("accelerator_generations.csv")
+    rows = [(row["prefix"], row["generation"], float(row["units"])) for row in table]
     return tuple(sorted(rows, key=lambda row: -len(row[0])))
 
 
 def generation_of(accelerator: str) -> str:
     """The chip generation that an accelerator's catalogue name belongs to."""
-    for prefix, generation in _prefixes():
+    for prefix, generation, _ in _prefixes():
         if accelerator.startswith(prefix):
             return generation
     return OTHER_GENERATION
+
+
+def units_of(accelerator: str) -> float:
+    """Compute units (multiprocessors) that share a matrix product's tiles; 0 for a chip
+    whose few large units are fed without waves (TPU).
+    """
+    for prefix, _, units in _prefixes():
+        if accelerator.startswith(prefix):
+            return units
+    return OTHER_UNITS
 
 
 @lru_cache(maxsize=4096)
@@ -125,6 +137,10 @@ class Values:
         """`name`.ACCELERATOR of each row."""
         values = [self.shared(f"{name}.{chip}") for chip in self._accelerators]
         return np.asarray(values)[self._accelerator]
+
+    def units(self) -> Floats:
+        """Compute units of each row's accelerator."""
+        return np.asarray([units_of(chip) for chip in self._accelerators])[self._accelerator]
 
     def by_family(self, name: str) -> Floats:
         """`name`.FAMILY of each row's software."""

@@ -12,6 +12,9 @@ from dcsim.workload.table import TrainingTable
 
 Floats = NDArray[np.float64]
 
+#: Results that one compute unit works on at once: a tile of 128 × 256.
+TILE_AREA = 32768.0
+
 #: Release at which the trend of mixture overheads is one.
 MIXTURE_YEAR = 2026.0
 
@@ -23,11 +26,16 @@ def kernel_of(software: Software) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProductRate:
-    """Rate of large matrix products in FLOP/s, and how shape and traffic slow small ones."""
+    """Rate of large matrix products in FLOP/s, and how shape and traffic slow small ones.
+
+    `wave` is the area of result that the chip computes at once, times the share of a last,
+    partly filled wave that is lost.
+    """
 
     flops: Floats
     knee: Floats
     sharpness: float
+    wave: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,7 @@ def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> D
     )
     bandwidth = table.memory_bytes_per_s * values.by_generation("traffic.share") / pace
     fusion = values.by_family("traffic.family")
+    wave = values.shared("gemm.wave") * TILE_AREA * values.units()
     knee = values.shared("gemm.knee")
     narrow = values.where_bits(8, "gemm.knee.8", 1.0) * values.where_bits(4, "gemm.knee.4", 1.0)
     cast = values.where_bits(8, "traffic.cast.8", 0.0) + values.where_bits(4, "traffic.cast.4", 0.0)
@@ -148,11 +157,13 @@ def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> D
             flops=table.peak_flops * values.by_bits("gemm.share") / pace,
             knee=knee * narrow * table.peak_flops / table.memory_bytes_per_s,
             sharpness=values.shared("gemm.sharpness"),
+            wave=wave,
         ),
         wide=ProductRate(
             flops=table.peak_16bit_flops * values.by_generation("gemm.share.16") / pace,
             knee=knee * table.peak_16bit_flops / table.memory_bytes_per_s,
             sharpness=values.shared("gemm.sharpness"),
+            wave=wave,
         ),
         attention_flops=table.peak_16bit_flops
         * values.by_kernel("attention.share", kernel_of)

@@ -36,6 +36,10 @@ MOST_VARIANTS = 96
 #: Llama 1 and 2 or of Llama 3 for gated ones.
 _VOCABULARIES = {2: (50304,), 3: (32000, 128256)}
 
+#: Larger whole numbers are slips of the pen, and sizes made of them overflow.
+LARGEST_NUMBER = 10**9
+_LARGEST = {"layers": 100_000, "hidden": 10**7, "moe_experts": 10**6}
+
 #: Software latency inside the fast domain and across the network, in seconds.
 INNER_LATENCY_S = 2e-6
 OUTER_LATENCY_S = 6e-6
@@ -154,6 +158,9 @@ def _whole(row: Row, column: str) -> int | None:
         return None
     if value != round(value):
         raise InputError(f"{column} must be a whole number, not {value!r}")
+    most = _LARGEST.get(column, LARGEST_NUMBER)
+    if value > most:
+        raise InputError(f"{column} must be at most {most}, not {value:g}")
     return round(value)
 
 

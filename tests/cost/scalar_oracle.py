@@ -11,6 +11,7 @@ from dcsim.cost.parameters import generation_of, prior
 from dcsim.workload.software import generations
 
 BITS = {"fp32": 32, "tf32": 32, "fp16": 16, "bf16": 16, "fp8": 8, "mxfp8": 8, "nvfp4": 4}
+UNITS = {"A100-SXM-80": 108, "H100-SXM": 132, "B200-SXM": 148}
 
 
 @dataclass
@@ -132,7 +133,7 @@ class Oracle:
     def network(self, kind: str, size: float, group: int, stride: int) -> float:
         return collective(kind, size, group, stride, self.tiers, value("network.step_s"))
 
-    def product(self, m: float, n: float, k: float, wide: bool = False) -> float:
+    def product(self, m: float, n: float, k: float, wide: bool = False, groups: float = 1) -> float:
         peak = self.r.peak16 if wide else self.r.peak
         bits = 16 if wide else self.bits
         knee = value("gemm.knee") * peak / self.r.bandwidth
@@ -140,8 +141,10 @@ class Oracle:
             knee *= value(f"gemm.knee.{bits}")
         rate = peak * value(f"gemm.share.{bits}.{self.gen}") / self.pace
         p = value("gemm.sharpness")
-        surface = knee * (1 / m + 1 / max(n, 1) + 1 / max(k, 1))
-        return 2 * m * n * k / rate * (1 + surface**p) ** (1 / p)
+        surface = knee * (1 / m + 1 / n + 1 / k)
+        wave = value("gemm.wave") * 128 * 256 * UNITS[self.r.chip] / groups
+        lost = wave * (1 / (m * n) + 1 / (m * k) + 1 / (n * k)) / 3
+        return 2 * m * n * k / rate * ((1 + surface**p) ** (1 / p) + lost)
 
     def layer(self) -> dict[str, float]:
         r, m = self.r, self.tokens
@@ -157,8 +160,8 @@ class Oracle:
         if r.experts:
             local = r.experts / r.ep
             each = max(routed / local, 1)
-            one = self.product(each, up * r.moe_ffn, r.hidden)
-            one += self.product(each, r.hidden, r.moe_ffn)
+            one = self.product(each, up * r.moe_ffn, r.hidden, groups=local)
+            one += self.product(each, r.hidden, r.moe_ffn, groups=local)
             experts = local * one * value("gemm.grouped") * value("moe.imbalance") * self.mixture
         span = r.seq if self.unfused else r.seq / 2
         kernel = self.s.attention

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from dcsim.calibration.build_training_fit import published_rows
@@ -115,6 +117,28 @@ def test_a_row_without_an_accelerator_is_refused_with_a_reason(
     assert "layers" in out[1]["reason"]
     assert "tp must be a number" in out[2]["reason"]
     assert "did you mean" in out[3]["reason"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    column=st.sampled_from(
+        ["layers", "hidden", "heads", "kv_heads", "vocab", "seq_len", "n_gpus", "global_batch",
+         "micro_batch", "tp", "pp", "vp", "dp", "cp", "ep", "precision", "recompute", "attention",
+         "head_dim", "moe_experts", "moe_topk", "gpus_per_node", "inter_link_Gbps_per_gpu"]
+    ),
+    text=st.one_of(
+        st.sampled_from(["", "0", "-1", "1e400", "1e300", "nan", "inf", "x", "3.5", "1e9", "7"]),
+        st.text(max_size=6),
+    ),
+)  # fmt: skip
+def test_any_text_in_a_field_gives_a_prediction_or_a_reason(column: str, text: str) -> None:
+    row = published_rows()[5] | {column: text}
+    (out,) = estimate_rows([row], shipped_fit()).rows
+    if out["status"] == "refused":
+        assert out["reason"]
+    else:
+        assert np.isfinite(out["memory_device_bytes"])
+        assert not out["fits"] or np.isfinite(out["predicted_iteration_s"])
 
 
 def test_row_numbers_stand_in_for_missing_ids(rows: list[dict[str, str]]) -> None:
