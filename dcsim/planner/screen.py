@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.catalogue import accelerator as find_accelerator
+from dcsim.cost.explain import explain_training
 from dcsim.cost.flops import parameters
 from dcsim.cost.training import BOTTLENECKS, PARTS, TrainingEstimates, estimate_training
 from dcsim.planner.space import ClusterOption, accelerators_for, layouts_for
@@ -36,6 +37,7 @@ class Layout:
     micro_batch: int
     recompute: str
     zero_stage: int
+    sequence_parallel: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,21 @@ def _table(
     )
 
 
+def operators(step: Step, scenario: Scenario, profile: Profile) -> dict[str, float]:
+    """Seconds of the operators that make up the step's computing, by name."""
+    layout = step.layout
+    columns = {
+        f.name: np.array([getattr(layout, f.name)])
+        for f in fields(Layouts)
+        if f.name != "recompute"
+    }
+    columns["recompute"] = np.array([RECOMPUTES.index(layout.recompute)])
+    table = _table(step.work, step.group, Layouts(**columns), scenario)
+    tree = explain_training(table, 0, profile)
+    compute = next(part for part in tree.inputs if part.name == "compute")
+    return {operator.name: operator.value for operator in compute.inputs}
+
+
 def _rank(
     work: TrainingWork,
     group: NodeGroup,
@@ -177,7 +194,11 @@ def _step(
         work=work,
         group=group,
         accelerators=accelerators,
-        layout=Layout(recompute=RECOMPUTES[int(layouts.recompute[row])], **degrees),
+        layout=Layout(
+            recompute=RECOMPUTES[int(layouts.recompute[row])],
+            sequence_parallel=bool(layouts.sequence_parallel[row]),
+            **degrees,
+        ),
         iteration=Interval(
             float(estimates.iteration_s[row]),
             float(estimates.low_s[row]),

@@ -25,6 +25,7 @@ from dcsim.planner.tables import (
     loss_rows,
     money_rows,
     objective_rows,
+    operator_rows,
     record_tables,
     run_rows,
 )
@@ -165,7 +166,11 @@ def _shared_tables(
         "assumptions": frame(assumptions(scenario, shown), "assumptions"),
         "sources": frame(sources(scenario, options, found.profile, runs)),
         "defaults": frame([asdict(d) for d in scenario.defaults], "defaults"),
-        "breakdown": frame(breakdown_rows(compared), "breakdown"),
+        "breakdown": frame(
+            breakdown_rows(compared)
+            + (operator_rows(shown, scenario, found.profile) if shown else []),
+            "breakdown",
+        ),
         "losses": frame(loss_rows(runs), "losses"),
         "host_heldout": frame(heldout_rows(found.profile.host.held_out), "host_heldout"),
         "published": frame(published_rows(found.profile)),

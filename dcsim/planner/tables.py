@@ -10,9 +10,11 @@ from dcsim.planner.build import REPEAT
 from dcsim.planner.candidates import Candidate
 from dcsim.planner.outcomes import Outcome
 from dcsim.planner.sampling import Scores
-from dcsim.planner.screen import Step
+from dcsim.planner.screen import Step, operators
 from dcsim.records import Interval
+from dcsim.records.profile import Profile
 from dcsim.records.real_run import RealRun
+from dcsim.scenario.resolved import Scenario
 from dcsim.simulation import SimulationRecord
 from dcsim.simulation.record import TIMELINE_SERIES
 
@@ -122,19 +124,34 @@ def candidate_rows(candidates: Sequence[Candidate]) -> Rows:
 def breakdown_rows(candidates: Sequence[Candidate]) -> Rows:
     """The table `breakdown`: where a step's time goes, of every candidate that can run."""
     return [
-        {
-            "candidate": candidate.id,
-            "job": step.work.name,
-            "part": part,
-            "level": "part",
-            "seconds": seconds,
-            "share": seconds / step.iteration.value,
-        }
+        _share_of_step(candidate, step, part, "part", seconds)
         for candidate in candidates
         if not candidate.refusal
         for step in candidate.steps
         for part, seconds in step.parts_s.items()
     ]
+
+
+def operator_rows(candidate: Candidate, scenario: Scenario, profile: Profile) -> Rows:
+    """Further rows of `breakdown`: the operators that one candidate's computing is made of."""
+    return [
+        _share_of_step(candidate, step, name, "operator", seconds)
+        for step in candidate.steps
+        for name, seconds in operators(step, scenario, profile).items()
+    ]
+
+
+def _share_of_step(
+    candidate: Candidate, step: Step, part: str, level: str, seconds: float
+) -> dict[str, Any]:
+    return {
+        "candidate": candidate.id,
+        "job": step.work.name,
+        "part": part,
+        "level": level,
+        "seconds": seconds,
+        "share": seconds / step.iteration.value,
+    }
 
 
 def run_rows(candidates: Sequence[Candidate], scores: Scores) -> Rows:
