@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.calibration.classes import parameters_of
-from dcsim.calibration.steps import CallGroup, group_calls, group_times
+from dcsim.calibration.steps import CallGroup, group_calls, group_times, step_times
 from dcsim.calibration.transfer import carried_over
 from dcsim.records.operators import OperatorCall
-from dcsim.records.profile import HostProfile, Profile
+from dcsim.records.profile import HostProfile, MachineIdentity, Profile
 from dcsim.records.real_run import RealRun
+from dcsim.workers import machine_identity
 
 Array = NDArray[np.float64]
 
@@ -28,6 +29,8 @@ FIELDS = ("overhead_s", "peak_flops", "bandwidth_bytes_per_s", "shape_knee")
 HOST_FIELDS = ("overhead_factor", "reuse_share")
 #: Stands in for a class name in the state vector: the fields of the host itself.
 HOST = ""
+#: How far the logarithms of two machines' speeds lie apart.
+PACE_SD = 0.7
 ITERATIONS = 8
 STEP = 1e-4
 #: Degrees of freedom of the Student-t errors of a reading: beyond a few standard
@@ -47,7 +50,9 @@ class StepObservation:
     sd: float
 
 
-def update_with_runs(profile: Profile, runs: Sequence[RealRun]) -> Profile:
+def update_with_runs(
+    profile: Profile, runs: Sequence[RealRun], machine: MachineIdentity | None = None
+) -> Profile:
     """The profile after seeing the measured steps of real jobs.
 
     A run gives one observation, the median of its steps (the first tenth, which warms
@@ -55,26 +60,51 @@ def update_with_runs(profile: Profile, runs: Sequence[RealRun]) -> Profile:
     the model. Where the knees of matrix products move, the accelerators' follow a little
     (`dcsim.calibration.transfer`). Same profile and runs give the same result bit by bit,
     whatever the order of the runs; no runs give `profile` back unchanged.
+
+    `machine` is where the runs were measured, this one unless given: when the profile
+    speaks of another, all its operators first take on the pace that the runs show.
     """
+    known = profile.host
     observations = [
         StepObservation(
             seconds=float(np.median(run.step_s[len(run.step_s) // 10 :])),
             operators=run.operators,
-            sd=max(profile.host.step_spread, profile.host.noise, 1e-3),
+            sd=max(known.step_spread, known.noise, 1e-3),
         )
         for run in sorted(runs, key=lambda run: (run.job, run.name, run.step_s))
         if run.step_s and run.operators
     ]
     if not observations:
         return profile
+    if known.machine.differences(machine or machine_identity()):
+        known = _at_pace(known, observations)
     names = ", ".join(sorted({run.job for run in runs}))
-    host = observe_steps(profile.host, observations)
+    host = observe_steps(known, observations)
     return replace(
         profile,
         host=host,
         training=carried_over(profile.training, profile.host, host),
         sources={**profile.sources, "host updated with": f"measured steps of {names}"},
     )
+
+
+def _at_pace(host: HostProfile, observations: Sequence[StepObservation]) -> HostProfile:
+    """`host` as a guess about another machine: every operator faster or slower alike.
+
+    The logarithm of the pace is normal with `PACE_SD` before, and the median over the
+    observations of log(measured / predicted) is a reading of it.
+    """
+    predicted = step_times([obs.operators for obs in observations], host)
+    off = np.median(np.log([obs.seconds for obs in observations] / predicted))
+    trust = PACE_SD**2 / (PACE_SD**2 + host.step_spread**2 / len(observations))
+    keys = [
+        (name, field)
+        for name in sorted(host.operators)
+        for field in ("overhead_s", "peak_flops", "bandwidth_bytes_per_s")
+    ]
+    slower = float(off * trust)
+    shifts = [slower if field == "overhead_s" else -slower for _, field in keys]
+    return _moved(host, keys, np.array(shifts))
 
 
 def observe_steps(host: HostProfile, observations: Sequence[StepObservation]) -> HostProfile:

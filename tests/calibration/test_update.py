@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from invented_machine import machine
+from invented_machine import MACHINE, machine
 
 from dcsim.calibration.chain import chain
 from dcsim.calibration.steps import host_step_time
@@ -38,14 +38,16 @@ def predicted(profile: Profile) -> float:
 
 def test_a_slower_step_moves_the_prediction_towards_it_but_not_past_it() -> None:
     before = predicted(PROFILE)
-    after = predicted(update_with_runs(PROFILE, [run(1.3 * before)]))
+    after = predicted(update_with_runs(PROFILE, [run(1.3 * before)], MACHINE))
     assert before < after <= 1.3 * before
-    more = predicted(update_with_runs(PROFILE, [run(1.3 * before), run(1.3 * before, "again")]))
+    more = predicted(
+        update_with_runs(PROFILE, [run(1.3 * before), run(1.3 * before, "again")], MACHINE)
+    )
     assert after < more <= 1.3 * before
 
 
 def test_observations_shrink_the_uncertainty_of_what_they_depend_on() -> None:
-    updated = update_with_runs(PROFILE, [run(predicted(PROFILE))]).host
+    updated = update_with_runs(PROFILE, [run(predicted(PROFILE))], MACHINE).host
     assert updated.uncertainty["overhead_factor"] < PROFILE.host.uncertainty["overhead_factor"]
     for name, operator in updated.operators.items():
         for field, deviation in operator.uncertainty.items():
@@ -54,10 +56,21 @@ def test_observations_shrink_the_uncertainty_of_what_they_depend_on() -> None:
     assert updated.operators[untouched] == PROFILE.host.operators[untouched]
 
 
+def test_a_profile_of_another_machine_gives_way_sooner() -> None:
+    seconds = 2.0 * predicted(PROFILE)
+    here = update_with_runs(PROFILE, [run(seconds)], MACHINE)
+    elsewhere = update_with_runs(PROFILE, [run(seconds)], replace(MACHINE, cpu="another"))
+    assert predicted(here) < predicted(elsewhere) <= seconds
+    assert predicted(elsewhere) > 0.8 * seconds
+
+
 def test_no_runs_change_nothing_and_order_does_not_matter() -> None:
-    assert update_with_runs(PROFILE, []) is PROFILE
+    assert update_with_runs(PROFILE, [], MACHINE) is PROFILE
     one, two = run(1e-3, "one"), run(2e-3, "two")
-    first, second = update_with_runs(PROFILE, [one, two]), update_with_runs(PROFILE, [two, one])
+    first, second = (
+        update_with_runs(PROFILE, [one, two], MACHINE),
+        update_with_runs(PROFILE, [two, one], MACHINE),
+    )
     assert first == second
 
 
