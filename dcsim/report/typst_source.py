@@ -31,9 +31,14 @@ def _literal(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def quoted(text: object) -> str:
+    """A string literal for text that is read: `text` with its numbers tied to their units."""
+    return _literal(bound(plain_text(text)))
+
+
 def words(text: object) -> str:
     """Markup that shows `text` verbatim, numbers tied to their units."""
-    return f"#{string(bound(plain_text(text)))}"
+    return f"#{quoted(text)}"
 
 
 def breakable(text: object) -> str:
@@ -104,8 +109,8 @@ def table(columns: Sequence[Column], emphasised: Sequence[int] = ()) -> str:
 
 def panel(name: str, width_mm: float, message: str, note: str = "") -> str:
     """A figure under the sentence that says what it shows; the sentence is its alt text."""
-    extra = f", note: {string(bound(note))}" if note else ""
-    return f"#panel({string(f'{name}.svg')}, {width_mm}mm, {string(bound(message))}{extra})\n"
+    extra = f", note: {quoted(note)}" if note else ""
+    return f"#panel({string(f'{name}.svg')}, {width_mm}mm, {quoted(message)}{extra})\n"
 
 
 def side_by_side(widths: Sequence[str], *cells: str) -> str:

@@ -214,7 +214,8 @@ def _judged(table: pd.DataFrame, outcome: str, scale: float) -> pd.DataFrame:
         table.at[i, "why_not"] = f"needs {needed:.0f} GB of {has / 1e9:.0f} GB"
     table.loc[misfit, "status"] = "infeasible"
     columns = [c for c in table.columns if c.startswith(("time_", "cost_", "energy_", "carbon_"))]
-    table.loc[misfit, columns] = np.nan
+    if outcome != "infeasible":
+        table.loc[misfit, columns] = np.nan
     fits = table.index[~misfit]
     if not len(fits):
         return table

@@ -42,7 +42,7 @@ def frontier_svg(
         # Labels keep off the lines.
         obstacles = _along(axes, sorted(front, key=lambda r: r["time_s"]), time, money)
         obstacles += _deadline_points(axes, objectives, time)
-        obstacles += _whisker_points(shown[0], time, money)
+        obstacles += _whisker_points(shown, time, money)
         place(axes, [_label(row, time, money) for row in shown], obstacles)
         return svg(figure)
 
@@ -63,9 +63,10 @@ def _along(
     return [(float(a), float(b)) for a, b in axes.transData.inverted().transform(path)]
 
 
-def _whisker_points(row: Row, time: Scale, money: Scale) -> list[tuple[float, float]]:
+def _whisker_points(front: Sequence[Row], time: Scale, money: Scale) -> list[tuple[float, float]]:
     """Points along the plan's intervals."""
-    if row.get("status") != "recommended":
+    row = next((row for row in front if row.get("status") == "recommended"), None)
+    if row is None:
         return []
     x, y = row["time_s"] / time.size, row["cost_usd"] / money.size
     points = []
@@ -111,7 +112,11 @@ def _scatter(axes: "Axes", known: Sequence[Row], time: Scale, money: Scale) -> N
     def of(*statuses: str) -> list[Row]:
         return [r for r in known if r.get("status") in statuses]
 
-    axes.plot(*_thinned(*xy(of("infeasible"))), "x", ms=2.6, mew=0.5, color=LIGHT, zorder=1)
+    able = of("recommended", "frontier", "dominated")
+    cross = (
+        {"ms": 2.6, "mew": 0.5, "color": LIGHT} if able else {"ms": 4, "mew": 0.9, "color": GREY}
+    )
+    axes.plot(*_thinned(*xy(of("infeasible"))), "x", zorder=1, **cross)
     axes.plot(*_thinned(*xy(of("dominated"))), "o", ms=2.2, mew=0, color="#BDBDBD", zorder=2)
     front = sorted(of("recommended", "frontier"), key=lambda r: r["time_s"])
     x, y = xy(front)
@@ -187,38 +192,40 @@ def _target(objectives: Sequence[Row], axis: str) -> float | None:
 def _targets(axes: "Axes", objectives: Sequence[Row], time: Scale, money: Scale) -> None:
     """The objectives as lines, with what lies beyond them shaded."""
     deadline, budget = _target(objectives, "x"), _target(objectives, "y")
-    right, top = axes.get_xlim()[1], axes.get_ylim()[1]
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    text: dict[str, Any] = {"textcoords": "offset points", "color": SOFT, "fontsize": 7}
+    dashes: dict[str, Any] = {"color": GREY, "lw": 0.7, "ls": (0, (3, 2)), "zorder": 1}
     if deadline is not None and deadline / time.size < right:
-        x = deadline / time.size
+        x = max(deadline / time.size, left)
         axes.axvspan(x, right, color="#F4F4F4", lw=0, zorder=0)
-        axes.axvline(x, color=GREY, lw=0.7, ls=(0, (3, 2)), zorder=1)
-        axes.annotate(
-            f"by {time.text(deadline)} {time.symbol}",
-            (x, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(-2, -2),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            rotation=90,
-            color=SOFT,
-            fontsize=7,
-        )
+        if x > left:
+            words = f"by {time.text(deadline)} {time.symbol}"
+            axes.axvline(x, **dashes)
+            axes.annotate(
+                words,
+                (x, 1),
+                xycoords=("data", "axes fraction"),
+                xytext=(-2, -2),
+                ha="right",
+                va="top",
+                rotation=90,
+                **text,
+            )
     if budget is not None and budget / money.size < top:
-        y = budget / money.size
+        y = max(budget / money.size, bottom)
         axes.axhspan(y, top, color="#F4F4F4", lw=0, zorder=0)
-        axes.axhline(y, color=GREY, lw=0.7, ls=(0, (3, 2)), zorder=1)
-        axes.annotate(
-            f"at most {money.text(budget)} {money.symbol}",
-            (1, y),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 2),
-            textcoords="offset points",
-            ha="right",
-            va="bottom",
-            color=SOFT,
-            fontsize=7,
-        )
+        if y > bottom:
+            words = f"at most {money.text(budget)} {money.symbol}"
+            axes.axhline(y, **dashes)
+            axes.annotate(
+                words,
+                (1, y),
+                xycoords=("axes fraction", "data"),
+                xytext=(-2, 2),
+                ha="right",
+                va="bottom",
+                **text,
+            )
 
 
 def _label(row: Row, time: Scale, money: Scale) -> Label:

@@ -8,7 +8,7 @@ from dcsim.report.figures.frontier import frontier_svg
 from dcsim.report.figures.style import BLUE, COLOURS, GREY
 from dcsim.report.sections.risk import change_sentences, risk_sentences
 from dcsim.report.terminal_plan import quantities
-from dcsim.report.typst_source import Block, panel, side_by_side, string, words
+from dcsim.report.typst_source import Block, panel, quoted, side_by_side, string
 from dcsim.report.view import View
 from dcsim.report.wording import (
     LEDGER_LABELS,
@@ -55,10 +55,10 @@ def _headline(view: View) -> str:
         looked = _looked_at(screened, len(view.table("candidates")))
         return _answer("RECOMMENDED", cluster_text(view.recommended), detail, looked)
     if row is None:
-        return _answer("NO PLAN", "No candidate has a layout that could run", "", "")
+        return _answer("NO PLAN", "No candidate has a layout that could run", "", "", False)
     detail = f"{layout_text(row)}: {plain_text(row.get('why_not'))}"
     what = f"Nothing satisfies every hard constraint; nearest is {cluster_text(row)}"
-    return _answer("NO PLAN", what, detail, "")
+    return _answer("NO PLAN", what, detail, "", False)
 
 
 def _looked_at(screened: Mapping[str, Any], candidates: int) -> str:
@@ -73,13 +73,14 @@ def _run_headline(view: View) -> str:
     row = view.summary.get("configuration") or {}
     what = cluster_text(row) if row.get("node_type") else plain_text(view.scenario)
     if refused:
-        return _answer("CANNOT RUN", what, plain_text(refused), "")
+        return _answer("CANNOT RUN", what, plain_text(refused), "", False)
     return _answer("SIMULATED", what, layout_text(row), "")
 
 
-def _answer(label: str, what: str, detail: str, note: str) -> str:
+def _answer(label: str, what: str, detail: str, note: str, found: bool = True) -> str:
     line = "; ".join(part for part in (detail, note) if part)
-    return f"#answer({string(label)}, {words(what)[1:]}, {words(line)[1:]})\n"
+    answered = "" if found else ", found: false"
+    return f"#answer({string(label)}, {quoted(what)}, {quoted(line)}{answered})\n"
 
 
 def _key_figures(view: View) -> str:
@@ -93,7 +94,7 @@ def _key_figures(view: View) -> str:
         known = None in (low, high) or low == high
         range_text = "" if known else f"90 %: {scale.range(low, high)}"
         texts = (label, scale.text(value), scale.symbol, range_text)
-        cells.append(f"({', '.join(words(text)[1:] for text in texts)})")
+        cells.append(f"({', '.join(quoted(text) for text in texts)})")
     return f"#key-figures({', '.join(cells)})\n"
 
 
@@ -139,7 +140,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
         sure += " (hard)"
     texts = (objective_label(row), quantity(value, unit), ranged, sure)
     met = "true" if row.get("met") else "false"
-    return f"({met}, {', '.join(words(text)[1:] for text in texts)})"
+    return f"({met}, {', '.join(quoted(text) for text in texts)})"
 
 
 def _pictures(view: View, figures: dict[str, bytes]) -> str:
@@ -246,6 +247,6 @@ def _remarks(view: View) -> str:
         ),
     ):
         if sentences:
-            lines = ", ".join(words(sentence)[1:] for sentence in sentences)
+            lines = ", ".join(quoted(sentence) for sentence in sentences)
             source += f"#v(0.8em)\n#remark({string(title)}, {lines})\n"
     return source

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dcsim.report.typst_source import Block, Column, heading, string, table, words
+from dcsim.report.typst_source import Block, Column, heading, quoted, string, table
 from dcsim.report.view import View
 from dcsim.report.wording import plain_text, quantity
 
@@ -85,7 +85,7 @@ def _repeat(view: View) -> str:
         source += f"#code({string(view.command)})\n\n"
     if view.versions:
         listed = ", ".join(f"{name} {number}" for name, number in view.versions.items())
-        source += f"#small({words(f'With {listed}.')[1:]})\n\n"
+        source += f"#small({quoted(f'With {listed}.')})\n\n"
     hashes = [(f"input {name}", digest) for name, digest in view.input_hashes.items()]
     kept = {name: digest for name, digest in view.hashes.items() if not name.startswith("inputs/")}
     hashes += list(kept.items())
@@ -99,7 +99,7 @@ def _repeat(view: View) -> str:
 def _rest(hidden: int, name: str, suffix: str = ".parquet") -> str:
     if hidden <= 0:
         return ""
-    return f"#small({words(f'and {hidden:,} more in {name}{suffix}')[1:]})\n\n"
+    return f"#small({quoted(f'and {hidden:,} more in {name}{suffix}')})\n\n"
 
 
 def _texts(rows: Sequence[Row], name: str) -> list[str]:

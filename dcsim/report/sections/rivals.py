@@ -30,7 +30,9 @@ def rivals(view: View) -> Block | None:
     if not rows:
         return None
     figures: dict[str, bytes] = {}
-    source = heading("Rivals, and why they lost") + _counted(view, len(rows))
+    found = view.recommended is not None
+    title = "Rivals, and why they lost" if found else "Candidates, and why none will do"
+    source = heading(title) + _counted(view, len(rows))
     source += candidate_table(rows, view.subject_id)
     source += _intervals(view, rows, figures)
     source += _sensitivity(view, figures)
@@ -52,6 +54,8 @@ def _counted(view: View, shown: int) -> str:
     if not parts:
         return ""
     sentence = f"Of {len(statuses):,} candidates, {joined(parts)}."
+    if statuses.count("infeasible") == len(statuses):
+        sentence = f"None of {len(statuses):,} candidates is feasible."
     if shown < len(statuses):
         sentence += " Shown: the nearest of every node type, one layout a cluster; all are in"
         return f"{words(sentence)} #code({string('candidates.parquet')}).\n\n"

@@ -126,7 +126,8 @@ def _ledger_table(rows: Sequence[Row]) -> str:
     for name, unit in (("cost_usd", "USD"), ("energy_kwh", "kWh"), ("carbon_kg", "kg")):
         values = [row.get(name) for row in rows]
         if any(value is not None for value in values):
-            scale = scale_for(unit, values[:1])
-            cells = ["" if v is None else scale.fixed(v, 2) for v in values]
+            scale = scale_for(unit, values)
+            decimals = 1 if max(v or 0.0 for v in values) < 1e4 * scale.size else 0
+            cells = ["" if v is None else scale.fixed(v, decimals) for v in values]
             columns.append(Column(scale.head, cells))
     return table(columns)

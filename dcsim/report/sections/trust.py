@@ -13,7 +13,7 @@ from dcsim.report.wording import percent, plain_text, quantity, scale_for
 
 Row = Mapping[str, Any]
 WIDTH_MM, LEFT_MM, RIGHT_MM = 174.0, 96.0, 72.0
-HEIGHT_MM = 58.0
+HEIGHT_MM = 50.0
 
 #: Groups of published runs and real jobs that are drawn, the largest first.
 GROUPS, JOBS = 7, 3
