@@ -26,9 +26,10 @@ def command(
     """Search the scenario's candidates, simulate the finalists and recommend one."""
     from dcsim import api
     from dcsim.cli._results import deliver
-    from dcsim.cli.progress import reporter
+    from dcsim.cli.progress import reporting
 
     began = time.monotonic()
     loaded = api.load_scenario(scenario)
-    result = api.plan(loaded, seed=seed, profile=profile, measure=measure, progress=reporter())
+    with reporting() as progress:
+        result = api.plan(loaded, seed=seed, profile=profile, measure=measure, progress=progress)
     deliver(result, loaded, out, as_json, time.monotonic() - began)

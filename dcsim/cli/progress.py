@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -11,6 +13,17 @@ if TYPE_CHECKING:
 
 STAGE_WIDTH = 10
 WHAT_WIDTH = 40
+
+
+@contextmanager
+def reporting(stream: TextIO | None = None) -> Iterator["Progress"]:
+    """Progress on the stream (default: standard error) for the duration of a block."""
+    progress = reporter(stream)
+    try:
+        yield progress
+    finally:
+        if isinstance(progress, Live):
+            progress.stop()  # an interrupt must not leave the terminal without a cursor
 
 
 def reporter(stream: TextIO | None = None) -> "Progress":
@@ -32,7 +45,7 @@ class Plain:
         self._line = _head(stage, what)
         self._began = time.monotonic()
 
-    def advance(self, done: int) -> None:
+    def advance(self, done: int, total: int | None = None) -> None:
         """Nothing: only finished stages are told."""
 
     def finish(self, note: str = "") -> None:
@@ -51,34 +64,47 @@ class Live:
         self._bar: Bar | None = None
 
     def start(self, stage: str, what: str, total: int | None = None) -> None:
-        """Show the stage, with a bar when its length is known."""
+        """Show the stage with a bar, which only swings until its length is known."""
         from rich.console import Console
-        from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            ProgressColumn,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
         from rich.progress import Progress as Bar
 
         self._line = _head(stage, what)
         self._began = time.monotonic()
-        columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False)]
-        if total is not None:
-            columns += [BarColumn(bar_width=16), TextColumn("{task.percentage:>3.0f} %")]
-            columns += [TimeRemainingColumn(compact=True), TextColumn("left")]
+        columns: list[ProgressColumn] = [
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=16),
+            TaskProgressColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+        ]
         console = Console(file=self._stream, force_terminal=True, highlight=False)
         self._bar = Bar(*columns, console=console, transient=True)
         self._bar.add_task(self._line, total=total)
         self._bar.start()
 
-    def advance(self, done: int) -> None:
+    def advance(self, done: int, total: int | None = None) -> None:
         """Move the bar."""
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done)
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
 
     def finish(self, note: str = "") -> None:
         """Replace the bar by the stage's line."""
+        self.stop()
+        self._stream.write(_tail(self._line, time.monotonic() - self._began, note) + "\n")
+        self._stream.flush()
+
+    def stop(self) -> None:
+        """Take the bar away, if there is one."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        self._stream.write(_tail(self._line, time.monotonic() - self._began, note) + "\n")
-        self._stream.flush()
 
 
 def _head(stage: str, what: str) -> str:

@@ -26,9 +26,10 @@ def command(
     """Simulate the scenario as given; an open layout is the fastest that fits."""
     from dcsim import api
     from dcsim.cli._results import deliver
-    from dcsim.cli.progress import reporter
+    from dcsim.cli.progress import reporting
 
     began = time.monotonic()
     loaded = api.load_scenario(scenario)
-    result = api.run(loaded, seed=seed, profile=profile, measure=measure, progress=reporter())
+    with reporting() as progress:
+        result = api.run(loaded, seed=seed, profile=profile, measure=measure, progress=progress)
     deliver(result, loaded, out, as_json, time.monotonic() - began)

@@ -9,8 +9,8 @@ class Progress(Protocol):
     def start(self, stage: str, what: str, total: int | None = None) -> None:
         """Begin `stage` (`measuring`, `screening`, `simulating`) of `total` steps."""
 
-    def advance(self, done: int) -> None:
-        """`done` of the stage's steps are finished."""
+    def advance(self, done: int, total: int | None = None) -> None:
+        """`done` of the stage's steps are finished; `total` where only now known."""
 
     def finish(self, note: str = "") -> None:
         """The stage is over; `note` is what is worth remembering of it."""
@@ -22,7 +22,7 @@ class Silent:
     def start(self, stage: str, what: str, total: int | None = None) -> None:
         """Nothing."""
 
-    def advance(self, done: int) -> None:
+    def advance(self, done: int, total: int | None = None) -> None:
         """Nothing."""
 
     def finish(self, note: str = "") -> None:

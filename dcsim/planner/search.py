@@ -50,7 +50,9 @@ def measure_real_jobs(scenario: Scenario, measure: bool, progress: Progress) -> 
     for work in scenario.workload:
         if isinstance(work, RealWork):
             progress.start("measuring", f"{work.name}: {work.job} on this machine")
-            run = run_real_job(work, measure=measure)
+            run = run_real_job(
+                work, measure=measure, progress=lambda at: progress.advance(at.step, at.steps)
+            )
             progress.finish("from the cache" if run.cached else "cached next time")
             found.append((work, run))
     return tuple(found)
