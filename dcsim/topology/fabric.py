@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dcsim.records import Fault, InputError
 from dcsim.topology.parts import Parts
-from dcsim.topology.routing import UNREACHABLE, Choose, Router, by_target, hashed
+from dcsim.topology.routing import UNREACHABLE, ByTarget, Choice, Hashed, Router
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -96,7 +96,9 @@ class Fabric:
         wiring = self.wiring
         if source == target:
             return np.zeros(0, dtype=np.int64)
-        choose = by_target(target) if wiring.routing == "static" else hashed(source, target, seed)
+        choice: Choice = (
+            ByTarget(target) if wiring.routing == "static" else Hashed(source, target, seed)
+        )
         accelerators = self.accelerator_count
         if (
             max(source, target) < accelerators
@@ -107,10 +109,10 @@ class Fabric:
             hop = self._between(
                 (Attachment(wiring.chips[source], -1, -1),),
                 (Attachment(wiring.chips[target], -1, -1),),
-                choose,
+                choice,
             )
         else:
-            hop = self._switched(source, target, choose)
+            hop = self._switched(source, target, choice)
         if hop is None:
             raise InputError(
                 Fault(
@@ -120,22 +122,22 @@ class Fabric:
             )
         return np.array(hop, dtype=np.int64)
 
-    def _switched(self, source: int, target: int, choose: Choose) -> list[int] | None:
+    def _switched(self, source: int, target: int, choice: Choice) -> list[int] | None:
         """A path through NICs, over a fast domain to or from the right rail where allowed."""
         wiring = self.wiring
         mine, theirs = wiring.ports[source], wiring.ports[target]
         if not wiring.relay:
-            return self._between(mine, theirs, choose)
+            return self._between(mine, theirs, choice)
         hops = self._shortest(mine, theirs)[0]
         for peer in self._peers(source):
             if self._shortest(wiring.ports[peer], theirs)[0] < hops:
-                path = self._between(wiring.ports[peer], theirs, choose) or []
+                path = self._between(wiring.ports[peer], theirs, choice) or []
                 return [int(wiring.fast_up[source]), int(wiring.fast_down[peer]), *path]
         for peer in self._peers(target):
             if self._shortest(mine, wiring.ports[peer])[0] < hops:
-                path = self._between(mine, wiring.ports[peer], choose) or []
+                path = self._between(mine, wiring.ports[peer], choice) or []
                 return [*path, int(wiring.fast_up[peer]), int(wiring.fast_down[target])]
-        return self._between(mine, theirs, choose)
+        return self._between(mine, theirs, choice)
 
     def _peers(self, endpoint: int) -> range:
         """The accelerators of the endpoint's node, where they share a fast domain with it."""
@@ -162,11 +164,11 @@ class Fabric:
         return best, pairs
 
     def _between(
-        self, mine: tuple[Attachment, ...], theirs: tuple[Attachment, ...], choose: Choose
+        self, mine: tuple[Attachment, ...], theirs: tuple[Attachment, ...], choice: Choice
     ) -> list[int] | None:
         _, pairs = self._shortest(mine, theirs)
         if not pairs:
             return None
-        here, there = pairs[choose(len(pairs))]
-        links = self.wiring.router.path(here.switch, there.switch, choose)
+        here, there = pairs[choice.vertex(len(pairs))]
+        links = self.wiring.router.path(here.switch, there.switch, choice)
         return [link for link in (here.up, *links, there.down) if link >= 0]

@@ -1,14 +1,11 @@
 """Shortest paths between switches, one of several equal ones chosen by hash or by rule."""
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
-
-#: Chooses one of `count` equal next hops.
-Choose = Callable[[int], int]
 
 UNREACHABLE = np.iinfo(np.int32).max
 _MASK = (1 << 64) - 1
@@ -22,34 +19,51 @@ def mix(value: int) -> int:
     return value ^ (value >> 31)
 
 
-def hashed(source: int, target: int, seed: int) -> Choose:
-    """ECMP: the choice at every hop follows from a hash of the pair and the seed."""
-    state = mix(mix(source) ^ mix(target + (1 << 32)) ^ mix(seed + (1 << 48)))
+class Choice(Protocol):
+    """Chooses among equal ways, hop after hop along one path."""
 
-    def choose(count: int) -> int:
-        nonlocal state
+    def vertex(self, count: int) -> int:
+        """Which of `count` next switches (or pairs of attachments) to take."""
+
+    def cable(self, count: int) -> int:
+        """Which of `count` parallel cables to the next switch to take."""
+
+
+class Hashed:
+    """ECMP: every choice follows from a hash of source, target and seed."""
+
+    def __init__(self, source: int, target: int, seed: int) -> None:
+        self._state = mix(mix(source) ^ mix(target + (1 << 32)) ^ mix(seed + (1 << 48)))
+
+    def vertex(self, count: int) -> int:
+        """Which of `count` next switches to take."""
         if count == 1:
             return 0
-        state = mix(state)
-        return state % count
+        self._state = mix(self._state)
+        return self._state % count
 
-    return choose
+    cable = vertex
 
 
-def by_target(target: int) -> Choose:
-    """Static routing: the digits of the target number, one for each hop with a choice.
+class ByTarget:
+    """Static routing by the digits of the target's number, one for each switch chosen.
 
-    In a fat tree this is the d-mod-k routing of InfiniBand: flows to one target share
-    their way down, flows to different targets are spread evenly.
+    In a fat tree this is the d-mod-k routing of InfiniBand (Zahavi 2011): flows to one
+    target share their way down, flows to different targets are spread evenly. Parallel
+    cables are told apart by the next digit, which stays: so they are even both ways.
     """
-    digits = target
 
-    def choose(count: int) -> int:
-        nonlocal digits
-        digits, digit = divmod(digits, count)
+    def __init__(self, target: int) -> None:
+        self._digits = target
+
+    def vertex(self, count: int) -> int:
+        """Which of `count` next switches to take."""
+        self._digits, digit = divmod(self._digits, count)
         return digit
 
-    return choose
+    def cable(self, count: int) -> int:
+        """Which of `count` parallel cables to take."""
+        return self._digits % count
 
 
 class Router:
@@ -63,7 +77,7 @@ class Router:
         self._tail, self._head, self._link = tail[order], head[order], link[order]
         self._first = np.searchsorted(self._tail, np.arange(switches + 1))
         self._distance: dict[int, Ints] = {}
-        self._next: dict[tuple[int, int], tuple[list[int], list[int]]] = {}
+        self._next: dict[tuple[int, int], list[tuple[int, list[int]]]] = {}
 
     def distance(self, target: int) -> Ints:
         """Hops from every switch to `target`, shape (n_switches,); UNREACHABLE without a path."""
@@ -82,24 +96,27 @@ class Router:
             self._distance[target] = known
         return known
 
-    def path(self, source: int, target: int, choose: Choose) -> list[int]:
+    def path(self, source: int, target: int, choice: Choice) -> list[int]:
         """Links of a shortest path; the switches must be connected."""
         links: list[int] = []
         at = source
         while at != target:
-            ways, heads = self.ways(at, target)
-            pick = choose(len(ways))
-            links.append(ways[pick])
-            at = heads[pick]
+            ways = self._ways(at, target)
+            at, cables = ways[choice.vertex(len(ways))]
+            links.append(cables[choice.cable(len(cables))])
         return links
 
-    def ways(self, at: int, target: int) -> tuple[list[int], list[int]]:
-        """Links from `at` that come nearer to `target`, and where they lead."""
+    def _ways(self, at: int, target: int) -> list[tuple[int, list[int]]]:
+        """Switches next to `at` that are nearer to `target`, each with the cables to it."""
         known = self._next.get((at, target))
         if known is None:
             distance = self.distance(target)
             span = slice(self._first[at], self._first[at + 1])
             nearer = distance[self._head[span]] == distance[at] - 1
-            known = self._link[span][nearer].tolist(), self._head[span][nearer].tolist()
-            self._next[at, target] = known
+            cables: dict[int, list[int]] = {}
+            for head, link in zip(
+                self._head[span][nearer].tolist(), self._link[span][nearer].tolist(), strict=True
+            ):
+                cables.setdefault(head, []).append(link)
+            known = self._next[at, target] = list(cables.items())
         return known
