@@ -36,10 +36,15 @@ def test_on_a_terminal_a_bar_moves_and_leaves_the_same_line() -> None:
     assert "simulating  6 finalists × 32 seeds" in stream.getvalue().splitlines()[-1]
 
 
-def test_an_interrupt_gives_the_cursor_back() -> None:
-    stream = Terminal()
-    with pytest.raises(KeyboardInterrupt), reporting(stream) as progress:
+def interrupted_stage(stream: io.StringIO) -> None:
+    with reporting(stream) as progress:
         progress.start("simulating", "6 finalists × 32 seeds", 192)
         raise KeyboardInterrupt
+
+
+def test_an_interrupt_gives_the_cursor_back() -> None:
+    stream = Terminal()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_stage(stream)
     hidden, shown = "\x1b[?25l", "\x1b[?25h"
     assert stream.getvalue().rindex(shown) > stream.getvalue().rindex(hidden)
