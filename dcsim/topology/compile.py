@@ -1,7 +1,7 @@
 """From a networkx graph to a fabric of plain arrays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +159,16 @@ def _cables(
             mine = ports[low]
             plane = sum(1 for nic, _ in mine if nic == data["nic"])
             mine[data["nic"], plane] = Attachment(switches[high], up, down)
+    _number(ports)
     return ports
+
+
+def _number(ports: dict[str, Ports]) -> None:
+    """Number the attachments switch by switch, in the order of their cables."""
+    everywhere = [(mine, key) for mine in ports.values() for key in mine]
+    everywhere.sort(key=lambda place: (place[0][place[1]].switch, place[0][place[1]].up))
+    for number, (mine, key) in enumerate(everywhere):
+        mine[key] = replace(mine[key], number=number)
 
 
 def _fast_links(

@@ -15,11 +15,15 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A way between an endpoint and a switch: the link up, the link down (-1: none needed)."""
+    """A way between an endpoint and a switch: the link up, the link down (-1: none needed).
+
+    `number` counts the ports of all switches, switch by switch; static routing goes by it.
+    """
 
     switch: int
     up: int
     down: int
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Fabric:
         if wiring.chips and max(source, target) < accelerators:
             hop = self._between(
                 (Attachment(wiring.chips[source], -1, -1),),
-                (Attachment(wiring.chips[target], -1, -1),),
+                (Attachment(wiring.chips[target], -1, -1, target),),
                 choice,
             )
         else:
@@ -170,5 +174,7 @@ class Fabric:
         if not pairs:
             return None
         here, there = pairs[choice.vertex(len(pairs))]
+        if self.wiring.routing == "static":
+            choice = ByTarget(there.number)
         links = self.wiring.router.path(here.switch, there.switch, choice)
         return [link for link in (here.up, *links, there.down) if link >= 0]

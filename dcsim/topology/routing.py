@@ -79,11 +79,20 @@ class Router:
         self._distance: dict[int, Ints] = {}
         self._next: dict[tuple[int, int], list[tuple[int, list[int]]]] = {}
 
+    @property
+    def switches(self) -> int:
+        """Number of switches."""
+        return len(self._first) - 1
+
+    def links(self) -> tuple[Ints, Ints, Ints]:
+        """Switch where each link starts, where it ends, and its number; shape (n_trunks,)."""
+        return self._tail, self._head, self._link
+
     def distance(self, target: int) -> Ints:
         """Hops from every switch to `target`, shape (n_switches,); UNREACHABLE without a path."""
         known = self._distance.get(target)
         if known is None:
-            known = np.full(len(self._first) - 1, UNREACHABLE, dtype=np.int64)
+            known = np.full(self.switches, UNREACHABLE, dtype=np.int64)
             known[target] = 0
             hops = 0
             while True:
