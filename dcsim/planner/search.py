@@ -49,7 +49,7 @@ def measure_real_jobs(scenario: Scenario, measure: bool, progress: Progress) -> 
     found = []
     for work in scenario.workload:
         if isinstance(work, RealWork):
-            progress.start("measuring", f"{work.name}: {work.job} on this machine")
+            progress.start("measuring", f"{work.job} on this machine")
             run = run_real_job(
                 work, measure=measure, progress=lambda at: progress.advance(at.step, at.steps)
             )
