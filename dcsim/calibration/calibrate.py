@@ -33,15 +33,22 @@ LONG_STEP_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long a calibration times: cycles, rounds of all cases in each, seconds a step."""
+    """How long a calibration times.
+
+    At most `cycles` cycles, fewer (but `LEAST_CYCLES`) when another would not end within
+    `limit_s` of the first one's beginning; `rounds` of all cases in each; about `step_s`
+    for a visit to a step.
+    """
 
     cycles: int
+    limit_s: float
     rounds: int
     step_s: float
 
 
-QUICK = Effort(cycles=3, rounds=1, step_s=0.08)
-FULL = Effort(cycles=5, rounds=2, step_s=0.2)
+QUICK = Effort(cycles=5, limit_s=34.0, rounds=1, step_s=0.06)
+FULL = Effort(cycles=6, limit_s=400.0, rounds=2, step_s=0.2)
+LEAST_CYCLES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +101,14 @@ def measure(quick: bool, progress: Progress) -> Measurements:
     rounds: list[Array] = []
     fitted: list[Array] = []
     held_out: list[Array] = []
-    validation_s = 0.0
+    validation_s, start = 0.0, perf_counter()
     units = 2 + effort.rounds
     progress.start("measure", "operators and training steps, in turns", effort.cycles * units)
     with Worker() as first, Worker() as second:
         for cycle in range(effort.cycles):
+            spent = perf_counter() - start
+            if cycle >= LEAST_CYCLES and spent * (1.0 + 1.0 / cycle) > effort.limit_s:
+                break
             for turn in range(effort.rounds):
                 rounds.append(first.call(time_round, quick, cycle * effort.rounds + turn))
                 progress.advance(cycle * units + turn + 1)
@@ -108,6 +118,7 @@ def measure(quick: bool, progress: Progress) -> Measurements:
             held_out.append(_visit(to_hold, (first, second), effort.step_s, held_out))
             validation_s += perf_counter() - began
             progress.advance((cycle + 1) * units)
+    progress.advance(effort.cycles * units)
     progress.finish(f"{len(rounds)} rounds")
     return Measurements(
         cases=np.stack(rounds, axis=1),

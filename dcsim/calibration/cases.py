@@ -18,6 +18,10 @@ WIDTHS = (4, 8)
 #: Footprints in bytes: each level of a memory hierarchy should hold one of them.
 FOOTPRINTS = (0, 256 * KIB, 2 * MIB, 12 * MIB, 40 * MIB, 150 * MIB)
 LARGEST_PRODUCT_FLOP = 3e8
+#: Kinds whose time no footprint changes.
+BOUND_BY_ARITHMETIC = frozenset({"random"})
+#: A quick calibration times this share of the calls on their own.
+QUICK_SHARE = 0.6
 SEED = 20240
 
 
@@ -30,19 +34,22 @@ def cases(quick: bool) -> list[Case]:
     chosen: list[Case] = [Case(call) for call in _fixed()]
     for width in WIDTHS:
         for group in (_elements, _constants, _broadcasts, _folds, _rows, _copies):
-            chosen += _spread(group(width), rng, share=0.12 if quick else 0.35)
+            calls = list(group(width))
+            if quick:
+                calls = [call for call in calls if rng.random() < QUICK_SHARE]
+            chosen += _spread(calls, rng, share=0.15 if quick else 0.35)
         chosen += _products(width, rng, per_layout=18 if quick else 48)
         chosen += _batches(width, rng, per_layout=10 if quick else 24)
         chosen += _vectors(width)
     return chosen
 
 
-def _spread(
-    calls: Iterator[OperatorCall], rng: np.random.Generator, share: float
-) -> Iterator[Case]:
+def _spread(calls: list[OperatorCall], rng: np.random.Generator, share: float) -> Iterator[Case]:
     """Each call on its own, and a `share` of them with operands from larger footprints."""
     for call in calls:
         yield Case(call)
+        if call.kind in BOUND_BY_ARITHMETIC:
+            continue
         for footprint in FOOTPRINTS[1:]:
             if 2 * KIB < call.bytes < footprint / 2.5 and rng.random() < share:
                 yield Case(call, footprint)

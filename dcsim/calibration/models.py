@@ -97,7 +97,7 @@ def held_out_specs(quick: bool) -> tuple[StepSpec, ...]:
         _transformer(8, 2, 64, 4, 48, 100),
         _transformer(32, 1, 32, 4, 16, 40),
         _transformer(8, 2, 128, 4, 64, 64),
-        _transformer(16, 1, 256, 8, 128, 256),
+        _transformer(8, 1, 192, 8, 80, 200),
     )
     if quick:
         return few
@@ -120,6 +120,7 @@ def held_out_specs(quick: bool) -> tuple[StepSpec, ...]:
         _mlp(1, 3000, 3000, 10, dtype="float32", optimiser="momentum"),
         _mlp(512, 3072, 3072, 3072, 100),
         _transformer(1, 1, 16, 2, 8, 16),
+        _transformer(16, 1, 256, 8, 128, 256),
         _transformer(4, 6, 32, 4, 32, 64),
         _transformer(64, 2, 64, 2, 32, 128),
         _transformer(2, 4, 128, 8, 128, 64, dropout=0.1),
