@@ -25,6 +25,15 @@ RUN_COLUMNS: Mapping[str, str] = {
     "total.carbon": "carbon_kg",
     "total.ettr": "ettr",
     "total.failures": "failures",
+    "total.goodput": "goodput",
+}
+
+#: Column of `finalist_runs` behind each quantity of a candidate.
+FIGURE_COLUMNS: Mapping[str, str] = {
+    "time_s": "finish_s",
+    "cost_usd": "cost_usd",
+    "energy_kwh": "energy_kwh",
+    "carbon_kg": "carbon_kg",
 }
 
 #: Metrics of which more is better; all others are bounded from above.
@@ -66,6 +75,44 @@ def money_sums_to_total(stored: Stored) -> Iterator[str]:
             f"the categories of money sum to {math.fsum(usd[~is_total]):.6g} USD, "
             f"the total says {float(usd[is_total][0]):.6g} USD"
         )
+
+
+def shares_carry_the_whole(stored: Stored) -> Iterator[str]:
+    """Money, energy and carbon of the ledger, and the bill, sum to the plan's own figures."""
+    ledger, money = stored.tables.get("ledger"), stored.tables.get("money")
+    for name, unit in (("cost_usd", "USD"), ("energy_kwh", "kWh"), ("carbon_kg", "kg")):
+        whole = _subject_figure(stored, name)
+        if whole is None:
+            continue
+        if ledger is not None and name in ledger.columns and not ledger[name].isna().any():
+            total = math.fsum(ledger[name].to_numpy(dtype=float))
+            if not math.isclose(total, whole, rel_tol=1e-6, abs_tol=1e-9):
+                yield f"{name} of the ledger sums to {total:.6g} {unit}, not to {whole:.6g} {unit}"
+        if name == "cost_usd" and money is not None and "category" in money.columns:
+            usd = money.loc[money["category"] != "total", "usd"].to_numpy(dtype=float)
+            if usd.size and not math.isclose(math.fsum(usd), whole, rel_tol=1e-6, abs_tol=1e-9):
+                yield f"the bill sums to {math.fsum(usd):.6g} USD, not to {whole:.6g} USD"
+
+
+def intervals_follow_from_runs(stored: Stored) -> Iterator[str]:
+    """Medians and 90 % intervals are those of the simulated runs."""
+    runs = stored.tables.get("finalist_runs")
+    if runs is None or runs.empty or "candidate" not in runs.columns:
+        return
+    for row in _candidates(stored):
+        own = runs[runs["candidate"].astype(str) == str(row["id"])]
+        for name, column in FIGURE_COLUMNS.items():
+            figure = row.get(name)
+            if own.empty or column not in own.columns or not isinstance(figure, Mapping):
+                continue
+            samples = own[column].to_numpy(dtype=float)
+            found = np.percentile(samples, [5.0, 50.0, 95.0])
+            stated = [figure.get(key) for key in ("low", "value", "high")]
+            if None in stated or not np.allclose(found, stated, rtol=1e-6, equal_nan=True):
+                yield (
+                    f"{name} of {row['id']} is {stated[1]:.6g}, the median of its runs is "
+                    f"{found[1]:.6g}, or its interval is another than theirs"
+                )
 
 
 def parts_sum_to_step(stored: Stored) -> Iterator[str]:
@@ -150,17 +197,35 @@ def recommended_exists(stored: Stored) -> Iterator[str]:
 CHECKS: tuple[Callable[[Stored], Iterable[str]], ...] = (
     ledger_sums_to_capacity,
     money_sums_to_total,
+    shares_carry_the_whole,
     parts_sum_to_step,
     recommended_exists,
     nothing_dominates,
+    intervals_follow_from_runs,
     verdicts_follow,
     intervals_are_ordered,
 )
 
 
+def _candidates(stored: Stored) -> list[Mapping[str, Any]]:
+    """All candidates of a plan, or the one configuration of a run."""
+    configuration = stored.summary.get("configuration")
+    return list(stored.summary.get("candidates") or ([configuration] if configuration else []))
+
+
+def _subject_figure(stored: Stored, name: str) -> float | None:
+    """A quantity of the candidate that the run tables are about."""
+    near = stored.summary.get("nearest_miss") or {}
+    subject = stored.summary.get("recommended") or near.get("id")
+    rows = [r for r in _candidates(stored) if subject is None or r.get("id") == subject]
+    return _value(rows[0], name) if len(rows) == 1 else None
+
+
 def _recommended_runs(stored: Stored) -> "pd.DataFrame | None":
     """The simulated runs of the recommended candidate; None when there are none."""
     runs, chosen = stored.tables.get("finalist_runs"), stored.summary.get("recommended")
+    if chosen is None:
+        chosen = (stored.summary.get("configuration") or {}).get("id")
     if runs is None or chosen is None or "candidate" not in runs.columns:
         return None
     own = runs[runs["candidate"].astype(str) == str(chosen)]

@@ -40,8 +40,10 @@ def plan_result(
     chosen = None if best.empty else best.iloc[0].to_dict()
     tables = {"candidates": candidates}
     if chosen:
-        tables |= run_tables(rng, chosen, names)
         tables["finalist_runs"] = finalist_runs(rng, candidates)
+        _as_simulated(candidates, tables["finalist_runs"])
+        chosen = candidates[candidates["id"] == chosen["id"]].iloc[0].to_dict()
+        tables |= run_tables(rng, chosen, names)
         tables["sensitivity"] = sensitivity(chosen)
     objectives = _objectives(chosen, outcome, scale, tables.get("finalist_runs"))
     tables["objectives"] = pd.DataFrame(objectives)
@@ -112,6 +114,25 @@ def run_result(
         "provenance": tables["sources"].to_dict("records"),
     }
     return Result("run", summary, _keep(tables, only), _inputs(), "dcsim run scenarios/b.yaml")
+
+
+def _as_simulated(candidates: pd.DataFrame, runs: pd.DataFrame) -> None:
+    """Give simulated candidates the medians and intervals of their runs."""
+    for i in candidates.index[candidates["simulated"]]:
+        own = runs[runs["candidate"] == candidates.at[i, "id"]]
+        for name, column in (
+            ("time_s", "finish_s"),
+            ("cost_usd", "cost_usd"),
+            ("energy_kwh", "energy_kwh"),
+            ("carbon_kg", "carbon_kg"),
+        ):
+            low, value, high = np.percentile(own[column], [5, 50, 95])
+            ends = ("time_low_s", "time_high_s") if name == "time_s" else _ends(name)
+            candidates.loc[i, [name, *ends]] = value, low, high
+
+
+def _ends(name: str) -> tuple[str, str]:
+    return f"{name}_low", f"{name}_high"
 
 
 def _nearest(candidates: pd.DataFrame) -> dict[str, Any]:
