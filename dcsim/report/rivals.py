@@ -14,7 +14,8 @@ def shown_candidates(rows: Sequence[Row], most: int, subject: str | None = None)
     With it come, in turns, the best of every other node type and the others of the
     frontier, then dominated ones, each group nearest to the subject first; up to two
     places are kept for infeasible ones. A cluster (node type and accelerators) is shown
-    once, because its layouts differ little. The rest is ordered by status, then by time.
+    once, because its layouts differ little, and by a layout that does not fit in memory
+    only where none does. The rest is ordered by status, then by time.
     """
     chosen = [row for row in rows if row.get("id") == subject][:1]
     reference = chosen[0] if chosen else {}
@@ -23,6 +24,8 @@ def shown_candidates(rows: Sequence[Row], most: int, subject: str | None = None)
         [row for row in ranked if row.get("status") == status]
         for status in ("frontier", "dominated", "infeasible")
     )
+    able = {_cluster(row) for row in rows if _missing_memory(row) <= 1.0}
+    misfits = [r for r in misfits if _missing_memory(r) <= 1.0 or _cluster(r) not in able]
     best_of_type: dict[Any, Row] = {}
     for row in frontier + dominated:
         if row.get("node_type") != reference.get("node_type"):
@@ -55,9 +58,14 @@ def _cluster(row: Row) -> tuple[Any, Any]:
 def _distance(row: Row, reference: Row) -> tuple[float, float, float, str]:
     """How unlike two candidates are: ratios of money and time, of size, missing memory."""
     apart = _ratio(row, reference, "cost_usd") + _ratio(row, reference, "time_s")
+    over = max(_missing_memory(row), 1.0)
+    return apart, _ratio(row, reference, "gpus"), over, str(row.get("id"))
+
+
+def _missing_memory(row: Row) -> float:
+    """Memory needed as a multiple of what there is; infinite where either is unknown."""
     needed, capacity = row.get("memory_device_bytes"), row.get("memory_capacity_bytes")
-    over = needed / capacity if needed is not None and capacity else math.inf
-    return apart, _ratio(row, reference, "gpus"), max(over, 1.0), str(row.get("id"))
+    return needed / capacity if needed is not None and capacity else math.inf
 
 
 def _ratio(row: Row, reference: Row, name: str) -> float:
