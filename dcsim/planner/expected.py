@@ -150,7 +150,7 @@ def expected_outcome(
             scores.price[option.price_key],
             scores.power,
         ),
-        failures=np.asarray(sum(time.failures for time in times)),
+        failures=sum((time.failures for time in times), start=np.zeros_like(makespan)),
         ettr=productive / np.maximum(allocated + queued, 1.0),
         goodput=productive / np.maximum(allocated, 1.0),
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dcsim.catalogue import LOCAL
 from dcsim.economics import ACTIVITY, CATEGORIES, Rates
 from dcsim.planner.build import REPEAT
 from dcsim.planner.candidates import Candidate
@@ -79,8 +80,8 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
     degrees = ("tp", "pp", "vp", "dp", "cp", "ep", "micro_batch", "recompute", "zero_stage")
     record: dict[str, Any] = {
         "id": candidate.id,
-        "node_type": group.node.name if group else "local",
-        "nodes": group.count if group else 0,
+        "node_type": group.node.name if group else LOCAL,
+        "nodes": group.count if group else 1,
         "gpus": lead.accelerators if lead else candidate.option.accelerators,
     }
     record |= {name: getattr(lead.layout, name) if lead else None for name in degrees}

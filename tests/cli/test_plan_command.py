@@ -253,6 +253,19 @@ def test_a_real_job_runs_beside_the_simulated_one() -> None:
     assert any("mlp-3-5-2" in entry["source"] for entry in found["provenance"])
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_scenario_of_real_jobs_alone_needs_no_cluster(command: str) -> None:
+    Path("real.yaml").write_text(
+        "name: real\n"
+        "cluster: {nodes: [{name: here, node: local, count: 1}]}\n"
+        "workload: [{name: probe, kind: real, job: mlp-3-5-2, parameters: {epochs: 2}}]\n"
+        "objectives: [{metric: probe.finish, by: 1 h}, {metric: total.failures, at_most: 0}]\n"
+    )
+    found, code = document(command, "real.yaml")
+    assert code == 0
+    assert [objective["met"] for objective in found["objectives"]] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
