@@ -73,7 +73,8 @@ class ModelCard:
     `mlp_matrices` is 2 for a plain and 3 for a gated MLP; `head_dim` 0 means
     hidden / heads; `experts` 0 means dense. `moe_ffn_hidden` is the width of one expert,
     and the first `dense_layers` layers have a dense MLP of `ffn_hidden` instead.
-    `window` is the reach of sliding-window attention in tokens, 0 for full attention.
+    `window` is the reach of sliding-window attention in tokens, 0 for full attention;
+    `learned_positions` the rows of a table of position embeddings, 0 where there is none.
     """
 
     name: str
@@ -96,6 +97,7 @@ class ModelCard:
     shared_experts: int = 0
     dense_layers: int = 0
     window: int = 0
+    learned_positions: int = 0
     published_parameters: float = 0.0
     aliases: tuple[str, ...] = ()
     positions: str = ""

@@ -86,7 +86,8 @@ def parameters(table: TrainingTable) -> Parameters:
     mixture = table.experts > 0
     moe_layers = np.where(mixture, layers - table.dense_layers, 0.0)
     embedding = table.vocab * h
-    outside = np.where(table.tied, 1.0, 2.0) * embedding
+    positions = table.learned_positions * h
+    outside = np.where(table.tied, 1.0, 2.0) * embedding + positions
     fixed = layers * attention + (layers - moe_layers) * dense_mlp + moe_layers * moe_fixed
     return Parameters(
         attention=attention,
@@ -128,7 +129,8 @@ def step_flops(table: TrainingTable, weights: Parameters) -> StepFlops:
     Chowdhery et al. 2022 (PaLM, arXiv 2204.02311), appendix B.
     """
     tokens = table.global_batch * table.seq_len.astype(float)
-    matrix = weights.active - np.where(table.tied, 1.0, 2.0) * weights.embedding
+    looked_up = np.where(table.tied, 1.0, 2.0) * weights.embedding
+    matrix = weights.active - looked_up - table.learned_positions * table.hidden
     width = table.heads * (table.head_dim + value_dim(table))
     scores = 2.0 * table.layers * width
     head = 6.0 * weights.embedding

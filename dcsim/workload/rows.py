@@ -56,7 +56,8 @@ _DEGREES = ("tp", "pp", "vp", "cp", "ep")
 _COLUMNS = (
     "layers", "hidden", "ffn_hidden", "heads", "kv_heads", "head_dim", "vocab", "seq_len",
     "mlp_matrices", "tied", "attention", "window", "experts", "experts_per_token",
-    "moe_ffn_hidden", "shared_experts", "dense_layers", "accelerator", "peak_flops",
+    "moe_ffn_hidden", "shared_experts", "dense_layers", "learned_positions", "accelerator",
+    "peak_flops",
     "peak_16bit_flops", "memory_bytes", "memory_bytes_per_s", "accelerators", "global_batch",
     "precision", "software", "offload", "pure",
 )  # fmt: skip
@@ -237,6 +238,7 @@ class _RowReader:
             "experts_per_token": (_positive(self._row, "moe_topk") or 1) if experts else 0,
             "moe_ffn_hidden": (_whole(self._row, "moe_ffn") or ffn) if experts else 0,
             "shared_experts": _whole(self._row, "n_shared_experts") or 0,
+            "learned_positions": 0,
             "dense_layers": self._dense_layers(given["layers"] or 1, experts, attention),
         }
 

@@ -68,6 +68,7 @@ class TrainingTable:
     moe_ffn_hidden: Ints
     shared_experts: Ints
     dense_layers: Ints
+    learned_positions: Ints
     accelerator: Ints
     accelerator_names: tuple[str, ...]
     peak_flops: Floats
@@ -201,6 +202,7 @@ def _model_columns(model: ModelCard, seq_len: int) -> dict[str, Any]:
         "moe_ffn_hidden": model.moe_ffn_hidden,
         "shared_experts": model.shared_experts,
         "dense_layers": model.dense_layers,
+        "learned_positions": model.learned_positions,
     }
     columns: dict[str, Any] = {n: np.array([v], dtype=np.int64) for n, v in integers.items()}
     return columns | {"tied": np.array([model.tied_embeddings], dtype=bool)}

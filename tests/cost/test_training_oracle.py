@@ -104,6 +104,7 @@ def _table(rows: list[Row]) -> TrainingTable:
         moe_ffn_hidden=ints("moe_ffn"),
         shared_experts=zeros,
         dense_layers=zeros,
+        learned_positions=zeros,
         accelerator=np.array([chips.index(row.chip) for row in rows]),
         accelerator_names=tuple(chips),
         peak_flops=np.array([row.peak for row in rows]),
