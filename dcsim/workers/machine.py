@@ -53,7 +53,8 @@ def _blas() -> str:
     found = [info for info in threadpool_info() if info["user_api"] == "blas"]
     if not found:
         return "unknown"
-    best = found[0]
+    # SciPy brings a BLAS of its own: which comes first depends on what was imported first.
+    best = min(found, key=lambda info: "numpy" not in info["filepath"])
     return " ".join(
         str(best[key]) for key in ("internal_api", "version", "architecture") if best.get(key)
     )
