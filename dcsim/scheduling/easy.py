@@ -45,22 +45,29 @@ def _backfill(
 ) -> list[Start]:
     shadow, then = _shadow(running, free, head, place)
     starts: list[Start] = []
+    delaying: set[int] = set()  # sizes that would delay the head as things stand
     behind = False
     for job in queue:
         if job.job == head.job:
             behind = True
-        elif behind and job.pool == head.pool:
-            start = free.fit(job, place)
-            if start is None:
+        if not behind or job.pool != head.pool or job.job == head.job:
+            continue
+        late = view.now_s + job.estimate_s > shadow
+        if late and job.accelerators in delaying:
+            continue
+        start = free.fit(job, place)
+        if start is None:
+            continue
+        if late:
+            after = then.copy()
+            after.take(start)
+            if after.fit(head, place) is None:
+                delaying.add(job.accelerators)
                 continue
-            if view.now_s + job.estimate_s > shadow:
-                after = then.copy()
-                after.take(start)
-                if after.fit(head, place) is None:
-                    continue
-                then = after
-            free.take(start)
-            starts.append(start)
+            then = after
+        free.take(start)
+        starts.append(start)
+        delaying.clear()
     return starts
 
 

@@ -16,10 +16,14 @@ from dcsim.scheduling.protocol import (
 
 
 class FreeNodes:
-    """Free accelerators by pool while one pass hands them out; a view stays untouched."""
+    """Free accelerators by pool while one pass hands them out; a view stays untouched.
+
+    While accelerators are only taken, a size that was refused stays refused.
+    """
 
     def __init__(self, view: ClusterView) -> None:
         self._free = view.free.copy()
+        self._refused: set[tuple[int, int]] = set()
         self._capacity = view.capacity
         self._pool = view.pool
         self._members: dict[int, Ints] = {}
@@ -28,6 +32,7 @@ class FreeNodes:
         """An independent state, for asking what would be."""
         other = object.__new__(FreeNodes)
         other._free = self._free.copy()
+        other._refused = self._refused.copy()
         other._capacity, other._pool = self._capacity, self._pool
         other._members = self._members
         return other
@@ -40,9 +45,15 @@ class FreeNodes:
 
     def fit(self, job: QueuedJob, place: Placement) -> Start | None:
         """Where `job` would go, or None."""
+        size = (job.pool, job.accelerators)
+        if size in self._refused:
+            return None
         nodes = self.members(job.pool)
         found = place(self._free[nodes], self._capacity[nodes], job.accelerators)
-        return None if found is None else Start(job.job, nodes[found[0]], found[1])
+        if found is None:
+            self._refused.add(size)
+            return None
+        return Start(job.job, nodes[found[0]], found[1])
 
     def take(self, start: Start) -> None:
         """Hand out what `start` asks for."""
@@ -51,6 +62,7 @@ class FreeNodes:
     def give(self, nodes: Ints, counts: Ints) -> None:
         """Take back `counts` on `nodes`."""
         self._free[nodes] += counts
+        self._refused.clear()
 
 
 def start_heads(

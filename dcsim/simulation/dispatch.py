@@ -102,8 +102,8 @@ class Dispatcher:
             view = ClusterView(now, self._nodes.available(), self._nodes.capacity, self._nodes.pool)
             queue = tuple(entry[2] for entry in self._queue)
             decision = self._decide(view, queue, tuple(self._running.values()), self._place)
-            jobs = {job.number: job for _, job, _ in self._queue}
             granted = {start.job for start in decision.starts}
+            jobs = {job.number: job for _, job, _ in self._queue if job.number in granted}
             self._queue = [entry for entry in self._queue if entry[1].number not in granted]
             for start in decision.starts:
                 order = np.argsort(start.nodes, kind="stable")

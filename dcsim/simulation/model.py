@@ -96,11 +96,12 @@ def _run(spec: SimulationSpec, world: World, jobs: tuple[Job, ...], marks: Marks
         if events >= spec.event_limit:
             stopped = "event limit"
             break
+        if environment.peek() > environment.now:
+            traffic.observe()
         environment.step()
         events += 1
-        traffic.observe()
         if spec.timeline_points:
-            marks.mark(environment.now, (nodes.busy, nodes.down, len(world.dispatcher)))
+            marks.observe(environment.now, nodes, len(world.dispatcher))
         if spec.audit:
             audit(world, jobs)
     _stop(world, jobs)

@@ -58,6 +58,8 @@ class Nodes:
         self._installed = int((self.capacity * self.counted).sum())
         self._changed_s: Floats = np.zeros(len(self.capacity))
         self._accrued_s = 0.0
+        #: Changes whenever accelerators are taken, given back or break.
+        self.version = 0
         self._idle: Ints = np.zeros((len(pools), _STATES), dtype=np.int64)
         self._count(np.arange(len(self.capacity)), 1)
 
@@ -161,4 +163,5 @@ class Nodes:
 
     def _count(self, nodes: Ints, sign: int) -> None:
         """Enter the free accelerators of `nodes` into the counts by state, or take them out."""
+        self.version += 1
         np.add.at(self._idle, (self.pool[nodes], self.state[nodes]), sign * self.free[nodes])

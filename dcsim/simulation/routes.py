@@ -155,6 +155,7 @@ class _Paths:
 
     def __init__(self, fabric: "Fabric") -> None:
         self._router = fabric.wiring.router
+        self._tail, self._head, self._link = self._router.links()
         self._down: dict[int, set[int]] = {}
         for server in range(fabric.storage_count):
             for port in fabric.wiring.ports[fabric.storage(server)]:
@@ -169,24 +170,29 @@ class _Paths:
             for here in start
         ]
         nearest = min(pairs)[0]
-        stages: list[set[int]] = [set() for _ in range(nearest + 1)]
-        for there in sorted({pair[2] for pair in pairs if pair[0] == nearest}):
-            begin = frozenset(pair[1] for pair in pairs if pair[0] == nearest and pair[2] == there)
-            for stage, links in zip(stages, self._onward(begin, there), strict=True):
-                stage |= links
-        return [frozenset(stage) for stage in stages]
+        ways = [
+            self._onward(
+                frozenset(here for hops, here, end in pairs if (hops, end) == (nearest, there)),
+                there,
+            )
+            for there in sorted({there for hops, _, there in pairs if hops == nearest})
+        ]
+        if len(ways) == 1:
+            return list(ways[0])
+        return [frozenset().union(*stages) for stages in zip(*ways, strict=True)]
 
     def _onward(self, at: Switches, target: int) -> tuple[Links, ...]:
         if at == {target}:
             return (frozenset(self._down[target]),)
         known = self._known.get((at, target))
         if known is None:
-            links: set[int] = set()
-            heads: set[int] = set()
-            for switch in at:
-                ways, reached = self._router.ways(switch, target)
-                links.update(ways)
-                heads.update(reached)
+            distance = self._router.distance(target)
+            first, last = (
+                np.searchsorted(self._tail, sorted(at), side) for side in ("left", "right")
+            )
+            ways = np.concatenate([np.arange(*span) for span in zip(first, last, strict=True)])
+            ways = ways[distance[self._head[ways]] == distance[next(iter(at))] - 1]
+            links, heads = self._link[ways].tolist(), self._head[ways].tolist()
             known = (frozenset(links), *self._onward(frozenset(heads), target))
             self._known[at, target] = known
         return known

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.simulation.nodes import Nodes
 from dcsim.simulation.record import Timeline
 from dcsim.simulation.traffic import READ, WRITE, TrafficLog
 
@@ -15,6 +16,13 @@ class Marks:
     def __init__(self) -> None:
         self.time_s: list[float] = []
         self.counts: list[tuple[int, int, int]] = []
+        self._seen = (-1, -1)
+
+    def observe(self, now: float, nodes: Nodes, queue: int) -> None:
+        """Look whether anything jumped."""
+        if (nodes.version, queue) != self._seen:
+            self._seen = (nodes.version, queue)
+            self.mark(now, (nodes.busy, nodes.down, queue))
 
     def mark(self, now: float, counts: tuple[int, int, int]) -> None:
         """From `now` on these counts hold."""

@@ -81,7 +81,7 @@ class Traffic:
         self.fluid = FluidNetwork(self.capacity)
         self._network = SimulatedNetwork(environment, self.fluid)
         self._ports: list[Port] = []
-        self.active = 0
+        self._changed = False
         self.bytes = np.zeros(self._shared)
         self.peak = np.zeros(len(self.capacity))
         self._pool_bytes = np.zeros((len(spec.pools), 2))
@@ -158,7 +158,7 @@ class Traffic:
     def close(self, transfer: Transfer) -> None:
         """Note that a transfer is complete."""
         if transfer.event is not None:
-            self.active -= 1
+            self._changed = True
             self.note(transfer.port, transfer.direction, transfer.begun_s, transfer.size_bytes)
 
     def cancel(self, transfer: Transfer) -> float:
@@ -169,7 +169,7 @@ class Traffic:
             self.close(transfer)
             return transfer.size_bytes
         moved = transfer.size_bytes - self._network.cancel(transfer.event)
-        self.active -= 1
+        self._changed = True
         self.note(transfer.port, transfer.direction, transfer.begun_s, moved)
         return moved
 
@@ -193,8 +193,9 @@ class Traffic:
         self.peak[route] = np.maximum(self.peak[route], rate / self.capacity[route])
 
     def observe(self) -> None:
-        """Look at the rates of all links; the highest are kept."""
-        if self.active:
+        """Look at the rates of all links, settled for this instant; the highest are kept."""
+        if self._changed:
+            self._changed = False
             np.maximum(self.peak, self.fluid.link_rates() / self.capacity, out=self.peak)
 
     def records(self, end_s: float) -> LinkRecords:
@@ -218,7 +219,7 @@ class Traffic:
     def _start(
         self, port: Port, direction: str, size_bytes: float, route: Ints, latency_s: float
     ) -> Transfer:
-        self.active += 1
+        self._changed = True
         event = self._network.transfer(route, size_bytes, port.weight)
         return Transfer(port, direction, size_bytes, self._environment.now, event, latency_s)
 
