@@ -213,8 +213,14 @@ def layouts_short(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def cluster_text(row: Mapping[str, Any]) -> str:
-    """`16 × hgx-h100 (128 GPUs)`."""
-    gpus = f" ({_count(row['gpus'])} GPUs)" if _has(row, "gpus") else ""
+    """`16 × hgx-h100 (128 GPUs)`, or `17 × hgx-h100 (128 GPUs, 1 spare node)`."""
+    inside = []
+    if _has(row, "gpus"):
+        inside.append(f"{_count(row['gpus'])} GPUs")
+    if row.get("spare_nodes"):
+        spares = int(row["spare_nodes"])
+        inside.append(f"{spares} spare node{'s' if spares > 1 else ''}")
+    gpus = f" ({', '.join(inside)})" if inside else ""
     nodes = f"{_count(row['nodes'])} × " if _has(row, "nodes") else ""
     return f"{nodes}{plain_text(row.get('node_type') or 'nodes')}{gpus}"
 
