@@ -8,7 +8,7 @@ from dcsim.planner.objectives import Verdict
 from dcsim.planner.outcomes import Outcome
 from dcsim.planner.reasons import memory
 from dcsim.planner.screen import Screening, Step, screen
-from dcsim.planner.space import ClusterOption, spares_choices
+from dcsim.planner.space import ClusterOption, spares_range
 from dcsim.records.profile import Profile
 from dcsim.scenario.resolved import Scenario, TrainingWork
 
@@ -89,18 +89,41 @@ def build_candidates(
     seen: dict[tuple[str, str, int, int], Screening] = {}
     found: list[Candidate] = []
     for done, option in enumerate(options, start=1):
-        for spares in spares_choices(option, scenario, as_given):
-            screenings = []
-            for work in works:
-                group = option.group_of(work)
-                key = (work.name, group.node.name, group.count, spares)
-                if key not in seen:
-                    seen[key] = screen(work, option, scenario, profile, spares, as_given)
-                screenings.append(seen[key])
-            candidates = _of_option(option, spares, screenings)
-            found.extend(candidates[:1] if as_given else candidates)
+        found.extend(_of_cluster(option, works, scenario, profile, seen, as_given))
         advance(done)
     return Space(tuple(found), sum(s.layouts for s in seen.values()), len(options))
+
+
+def _of_cluster(
+    option: ClusterOption,
+    works: Sequence[TrainingWork],
+    scenario: Scenario,
+    profile: Profile,
+    seen: dict[tuple[str, str, int, int], Screening],
+    as_given: bool,
+) -> list[Candidate]:
+    """The candidates of one cluster over the numbers of spares that are worth trying."""
+    tried, wanted = spares_range(option, scenario, as_given)
+    found: list[Candidate] = []
+    stuck: list[Candidate] = []
+    taken = 0
+    for spares in tried:
+        screenings = []
+        for work in works:
+            group = option.group_of(work)
+            key = (work.name, group.node.name, group.count, spares)
+            if key not in seen:
+                seen[key] = screen(work, option, scenario, profile, spares, as_given)
+            screenings.append(seen[key])
+        candidates = _of_option(option, spares, screenings)
+        if candidates[0].refused_by == "layout":
+            stuck.extend(candidates)
+            continue
+        found.extend(candidates[:1] if as_given else candidates)
+        taken += 1
+        if taken == wanted:
+            break
+    return found or stuck[:1]
 
 
 def _of_option(
@@ -108,8 +131,7 @@ def _of_option(
 ) -> list[Candidate]:
     stuck = [s for s in screenings if not s.best and s.misfit is None]
     if stuck:
-        name = _id(option, None) + (f"-{spares}spare" if spares else "")
-        return [Candidate(name, option, (), spares, _no_layout(stuck[0]), "layout")]
+        return [Candidate(_id(option, None), option, (), spares, _no_layout(stuck[0]), "layout")]
     combinations = [(steps, "", "") for steps in _fitting(screenings)]
     misfit = _misfit(screenings)
     if misfit is not None:

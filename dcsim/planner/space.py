@@ -139,26 +139,30 @@ def _rated_w(node: NodeType) -> float:
     return node.rated_w or node.peak_w
 
 
-#: Nodes kept as spares that a plan tries where nobody says how many, as far as they are
-#: no more than a tenth of the nodes.
-SPARES: tuple[int, ...] = (0, 1, 2, 4)
+#: Numbers of spare nodes that a plan tries where nobody says how many, and the share of
+#: the nodes that they may be.
+SPARES_TRIED = 4
 MOST_SPARE_SHARE = 0.1
 
 
-def spares_choices(
+def spares_range(
     option: ClusterOption, scenario: Scenario, as_given: bool = False
-) -> tuple[int, ...]:
-    """How many nodes of each group may stand ready to replace broken ones.
+) -> tuple[range, int]:
+    """Numbers of spare nodes to look at, and how many of them to take.
 
-    What the scenario says, if it says any; else, in a plan, a few numbers to choose from,
-    because a job that fills its cluster waits for the repair of every node it loses.
+    Those are taken, fewest first, that leave a number of nodes which some layout divides.
+    Where the scenario says how many spares it keeps, or nothing fails, the first will do;
+    a plan tries a few, because a job that fills its cluster waits for the repair of every
+    node it loses.
     """
+    least = scenario.policies.spares
     works = [work for work in scenario.workload if isinstance(work, TrainingWork)]
-    sized = all(work.accelerators is not None for work in works)
-    if as_given or sized or scenario.policies.spares or scenario.policies.failures is None:
-        return (scenario.policies.spares,)
+    if not option.groups or all(work.accelerators is not None for work in works):
+        return range(least, least + 1), 1
     fewest = min(group.count for group in option.groups)
-    return tuple(n for n in SPARES if n <= MOST_SPARE_SHARE * fewest)
+    most = max(least, int(MOST_SPARE_SHARE * fewest))
+    given = as_given or least > 0 or scenario.policies.failures is None
+    return range(least, most + 1), 1 if given else SPARES_TRIED
 
 
 def accelerators_for(work: TrainingWork, group: NodeGroup, spares: int) -> int:

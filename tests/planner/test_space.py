@@ -7,12 +7,13 @@ import pytest
 
 from dcsim import catalogue
 from dcsim.planner.space import (
+    SPARES_TRIED,
     accelerators_for,
     cluster_options,
     layouts_for,
     racks_needed,
     site_violations,
-    spares_choices,
+    spares_range,
 )
 from dcsim.scenario import load_scenario
 from dcsim.scenario.resolved import FixedLayout, NodeGroup, Scenario, TrainingWork
@@ -100,9 +101,9 @@ def test_pins_of_the_job_come_before_those_of_the_plan(scenario: Scenario) -> No
 def test_spares_are_tried_only_where_nobody_says_how_many(scenario: Scenario) -> None:
     plan = replace(scenario.plan, node_counts={"main": (17,)}, node_types={})
     (small,) = cluster_options(replace(scenario, plan=plan))
-    assert spares_choices(small, scenario) == (0, 1)
-    assert spares_choices(small, scenario, as_given=True) == (0,)
+    assert spares_range(small, scenario) == (range(2), SPARES_TRIED)
+    assert spares_range(small, scenario, as_given=True) == (range(2), 1)
     said = replace(scenario, policies=replace(scenario.policies, spares=3))
-    assert spares_choices(small, said) == (3,)
+    assert spares_range(small, said) == (range(3, 4), 1)
     calm = replace(scenario, policies=replace(scenario.policies, failures=None))
-    assert spares_choices(small, calm) == (0,)
+    assert spares_range(small, calm) == (range(2), 1)
