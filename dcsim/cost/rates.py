@@ -229,7 +229,7 @@ def _network(table: TrainingTable, values: Values) -> NetworkRates:
             step_s=values.shared("network.step_s"),
         ),
         jitter=values.shared("network.jitter"),
-        tp_exposed=values.by_family("tp.exposed"),
+        tp_exposed=values.by_family("tp.exposed") * values.by_software("tp.software"),
         dp_floor=values.by_family("dp.floor"),
         dp_traffic=values.by_family("dp.traffic"),
         dp_window=values.shared("dp.window") * overlaps,

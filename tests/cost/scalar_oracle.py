@@ -264,7 +264,8 @@ class Oracle:
         if r.sp:
             one = 2 * self.network("all_gather", size, r.tp, 1)
         count = 4 + 2 * self.full - 2 * self.moe
-        return count * one * value(f"tp.exposed.{self.s.family}")
+        exposed = value(f"tp.exposed.{self.s.family}") * value(f"tp.software.{self.s.name}")
+        return count * one * exposed
 
     def cp_s(self, attention: float) -> float:
         r = self.r
