@@ -25,9 +25,10 @@ class Progress:
 
     `steps` were computed in `computing_s`, `saves` checkpoints completed, `blocked_s`
     spent waiting for them. `unwritten` is the share of the checkpoint in progress that
-    is still to be written; None when none is in progress.
+    is still to be written; None when none is in progress. `cycles` are whole ones.
     """
 
+    cycles: int
     steps: float
     computing_s: float
     blocked_s: float
@@ -45,14 +46,16 @@ def blocking_progress(cycle: Cycle, cycles: int, elapsed_s: float) -> Progress:
     period = cycle.compute_s + cycle.write_s
     whole, rest = _cycles(elapsed_s, period, cycles)
     if whole == cycles:
+        blocked = cycles * cycle.write_s
         return Progress(
-            cycles * cycle.steps, cycles * cycle.compute_s, cycles * cycle.write_s, cycles, None
+            cycles, cycles * cycle.steps, cycles * cycle.compute_s, blocked, cycles, None
         )
     computing = min(rest, cycle.compute_s)
     writing = max(rest - cycle.compute_s, 0.0)
     in_write = rest >= cycle.compute_s
     share = 1.0 if in_write else computing / cycle.compute_s
     return Progress(
+        cycles=whole,
         steps=(whole + share) * cycle.steps,
         computing_s=whole * cycle.compute_s + computing,
         blocked_s=whole * cycle.write_s + writing,
@@ -77,10 +80,12 @@ def behind_progress(cycle: Cycle, cycles: int, elapsed_s: float) -> Progress:
     whole, rest = _cycles(elapsed_s, period, cycles)
     blocked = whole * (period - cycle.compute_s)
     if whole == cycles:
-        return Progress(cycles * cycle.steps, cycles * cycle.compute_s, blocked, cycles, None)
+        computed = cycles * cycle.compute_s
+        return Progress(cycles, cycles * cycle.steps, computed, blocked, cycles, None)
     computing = min(rest, cycle.compute_s)
     written = rest >= cycle.write_s * (1.0 - _ROUNDING)
     return Progress(
+        cycles=whole,
         steps=(whole + computing / cycle.compute_s) * cycle.steps,
         computing_s=whole * cycle.compute_s + computing,
         blocked_s=blocked + rest - computing,

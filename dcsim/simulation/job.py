@@ -1,6 +1,7 @@
 """What simulated and real jobs have in common: the queue, the books, the end."""
 
 from collections.abc import Callable, Generator
+from math import isnan
 from typing import Any
 
 import simpy
@@ -65,7 +66,7 @@ class Job:
     @property
     def status(self) -> str:
         """`done`, `running`, `queued` or `not submitted`."""
-        if self.end_s == self.end_s:
+        if not isnan(self.end_s):
             return "done"
         if self.process is None:
             return "not submitted"
@@ -84,7 +85,7 @@ class Job:
         if self.queued_since is not None:
             self.wait_s += self.now - self.queued_since
             self.queued_since = None
-        if self.start_s != self.start_s:
+        if isnan(self.start_s):
             self.start_s = self.now
         self.world.log.add("start", self.name, detail=f"{self.node_count} nodes")
         self._open_port()

@@ -37,7 +37,8 @@ class SteppingJob(Job):
     def __init__(
         self, world: World, number: int, pool: int, spec: TrainingJobSpec, score: float
     ) -> None:
-        moved = spec.checkpoint_bytes + spec.data_bytes_per_step + spec.initial_read_bytes
+        loaded = spec.data_bytes_per_step + spec.initial_read_bytes
+        moved = loaded + spec.checkpoint_bytes + spec.restore_bytes
         super().__init__(world, number, pool, spec, heavy=moved > 0.0)
         self.spec = spec
         own_score = spec.step_score if spec.step_score is not None else score
@@ -96,6 +97,8 @@ class SteppingJob(Job):
         """One stretch of steps, to the end of the segment."""
         end = min(self.segment + self.steps_per_save, self.spec.steps)
         steps = end - self.step
+        if steps <= 0.0:
+            return
         if self.spec.data_bytes_per_step > 0.0 and self.world.traffic.storage is not None:
             yield from self._compute_with_data(steps)
         else:
@@ -218,11 +221,11 @@ class SteppingJob(Job):
             self._settle(done, begun)
             period = max(cycle.compute_s, cycle.write_s)
             self._save_completed(first, begun + cycle.write_s, period, done.saves)
-            self.segment = first + int(done.steps / cycle.steps + _ROUNDING) * cycle.steps
+            self.segment = first + done.cycles * cycle.steps
             if done.unwritten is not None:
                 in_flight = first + done.saves * cycle.steps
                 self._half_written = (done.unwritten * self.spec.checkpoint_bytes, in_flight)
-            if done.saves == cycles and done.steps == cycles * cycle.steps:
+            if done.cycles == cycles:
                 self.step = float(self.segment)
 
     def _settle(self, done: Progress, begun_s: float) -> None:

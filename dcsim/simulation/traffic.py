@@ -224,7 +224,11 @@ class Traffic:
         return Transfer(port, direction, size_bytes, self._environment.now, event, latency_s)
 
     def _shared_route(self, direction: str, nodes: Ints) -> tuple[list[int], float]:
-        """Shared links of a job's traffic, and what bundles that carry a part of it allow."""
+        """Shared links of a job's traffic, and what bundles that carry a part of it allow.
+
+        A flow crosses each of its links whole. So a bundle that carries a part of the job's
+        traffic (its nodes are in several groups) limits it as if no other job used it.
+        """
         disk = 0 if direction == READ else 1
         route = [disk]
         if self.storage is not None and np.isfinite(self.storage.port_bytes_per_s):

@@ -320,3 +320,44 @@ def test_every_fault_of_a_spec_is_named_at_once():
     text = str(caught.value)
     for part in ("two pools", "empty", "NIC rate", "pool west", "two jobs"):
         assert part in text
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    jobs_strategy.filter(lambda jobs: len(jobs) <= 3),
+    st.floats(300.0, 5000.0),
+    st.booleans(),
+    st.integers(0, 1000),
+)
+def test_fast_forwarding_changes_nothing(jobs, mtbf_s, takes_node, seed):
+    """With a third job that moves next to nothing, but forever, nobody is ever alone."""
+    kind = breakdowns if takes_node else crashes
+    records = [
+        simulate(
+            cluster(
+                *(
+                    training(f"job-{i}", checkpoint_bytes=2e13, restore_bytes=2e12, **fields)
+                    for i, fields in enumerate(jobs)
+                ),
+                training(
+                    "witness", 1, pool="side", step_s=1e9, data_bytes_per_step=1.0, submit_s=at
+                ),
+                pools=(pool(nodes=5, size=4), PoolSpec("side", "node", 1, 1, 1e9, is_local=True)),
+                failures=(kind(mtbf_s, 20, detect_s=20.0, repair_s=600.0),),
+                horizon_s=60_000.0,
+                audit=False,
+            ),
+            seed,
+        )
+        for at in (0.0, 1e9)
+    ]
+    slow, fast = ([job for job in r.jobs if job.name != "witness"] for r in records)
+    for one, other in zip(slow, fast, strict=True):
+        assert (one.status, one.failures, one.checkpoints) == (
+            other.status,
+            other.failures,
+            other.checkpoints,
+        )
+        assert one.steps_done == pytest.approx(other.steps_done, rel=1e-6, abs=1e-6)
+        assert one.seconds == pytest.approx(other.seconds, rel=1e-6, abs=1e-3)
+        assert one.written_bytes == pytest.approx(other.written_bytes, rel=1e-6, abs=1e3)
