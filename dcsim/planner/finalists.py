@@ -1,6 +1,6 @@
 """Finalists simulated over many seeds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,22 +66,13 @@ def figures(record: SimulationRecord) -> RunFigures:
     )
 
 
-def simulated_outcome(
-    spec: SimulationSpec,
-    steps: Sequence[Step],
-    option: ClusterOption,
-    scores: Scores,
-    ran: Callable[[], None],
-) -> Outcome:
-    """The outcome of a candidate, one simulated run for each row of `scores`.
-
-    `ran` is called after every run.
-    """
-    runs = []
-    for run, seed in enumerate(scores.seeds):
-        runs.append(simulate_run(run_spec(spec, steps, scores, run), int(seed)))
-        ran()
-    return collect(runs, option, scores)
+def run_specs(
+    spec: SimulationSpec, steps: Sequence[Step], scores: Scores
+) -> list[tuple[SimulationSpec, int]]:
+    """Specification and seed of every run of a candidate."""
+    return [
+        (run_spec(spec, steps, scores, run), int(seed)) for run, seed in enumerate(scores.seeds)
+    ]
 
 
 def collect(runs: Sequence[RunFigures], option: ClusterOption, scores: Scores) -> Outcome:

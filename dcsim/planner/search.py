@@ -11,8 +11,9 @@ from dcsim.planner.build import simulation_spec
 from dcsim.planner.candidates import Candidate, Space, build_candidates
 from dcsim.planner.choose import feasible, frontier, recommend
 from dcsim.planner.expected import expected_outcome
-from dcsim.planner.finalists import simulated_outcome
+from dcsim.planner.finalists import collect, run_specs
 from dcsim.planner.objectives import judge_all
+from dcsim.planner.parallel import simulate_all
 from dcsim.planner.progress import Progress
 from dcsim.planner.sampling import Scores, draw_scores
 from dcsim.planner.screen import KEPT
@@ -199,12 +200,16 @@ def _simulate(
         return simulated, specs
     finalists = "1 finalist" if len(chosen) == 1 else f"{len(chosen)} finalists"
     progress.start("simulating", f"{finalists} × {seeds} seeds", len(chosen) * seeds)
+    tasks = []
     for candidate in chosen:
-        option = candidate.option
-        spec = simulation_spec(option, candidate.steps, real, scenario, candidate.spares)
-        outcome = simulated_outcome(spec, candidate.steps, option, scores, ran)
+        specs[candidate.id] = simulation_spec(
+            candidate.option, candidate.steps, real, scenario, candidate.spares
+        )
+        tasks += run_specs(specs[candidate.id], candidate.steps, scores)
+    runs = simulate_all(tasks, ran)
+    for i, candidate in enumerate(chosen):
+        outcome = collect(runs[i * seeds : (i + 1) * seeds], candidate.option, scores)
         verdicts = judge_all(scenario.objectives, outcome.samples())
-        specs[candidate.id] = spec
         simulated[candidate.id] = replace(candidate, outcome=outcome, verdicts=verdicts)
     progress.finish()
     return simulated, specs
