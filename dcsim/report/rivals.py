@@ -79,7 +79,8 @@ def _ratio(row: Row, reference: Row, name: str) -> float:
 _STATUS_ORDER = {"recommended": 0, "frontier": 0, "dominated": 1, "infeasible": 2}
 
 
-def _order(row: Row) -> tuple[int, float, str]:
+def _order(row: Row) -> tuple[int, float]:
+    """Status, then time; equals stay in the order of their distance."""
     time = row.get("time_s")
     rank = _STATUS_ORDER.get(str(row.get("status")), 3)
-    return rank, float("inf") if time is None else time, str(row.get("id"))
+    return rank, math.inf if time is None else time

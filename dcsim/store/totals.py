@@ -107,8 +107,8 @@ def intervals_follow_from_runs(stored: Stored) -> Iterator[str]:
                 continue
             samples = own[column].to_numpy(dtype=float)
             found = np.percentile(samples, [5.0, 50.0, 95.0])
-            stated = [figure.get(key) for key in ("low", "value", "high")]
-            if None in stated or not np.allclose(found, stated, rtol=1e-6, equal_nan=True):
+            stated = [float(figure[key]) for key in ("low", "value", "high")]
+            if not np.allclose(found, stated, rtol=1e-6):
                 yield (
                     f"{name} of {row['id']} is {stated[1]:.6g}, the median of its runs is "
                     f"{found[1]:.6g}, or its interval is another than theirs"

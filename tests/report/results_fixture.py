@@ -23,6 +23,8 @@ from results_tables import (
 
 from dcsim.records import Result
 
+CAPACITY_BYTES = {"hgx-v100": 10e9, "hgx-a100": 80e9, "hgx-h100": 80e9, "hgx-h200": 141e9}
+
 
 def plan_result(
     *,
@@ -155,6 +157,7 @@ def _interval(value: float, low: float, high: float, unit: str) -> dict[str, Any
 def _candidates(rng: np.random.Generator, names: str, outcome: str, scale: float) -> pd.DataFrame:
     rows = []
     kinds = {
+        "hgx-v100": (9.0, 0.9),
         "hgx-a100": (4.1, 1.45),
         "hgx-h100": (1.0, 2.49),
         "hgx-h200": (0.93, 3.1),
@@ -187,7 +190,7 @@ def _candidate(
     days = 41.0 * 128 / gpus * slow * penalty
     cost = days * 24 * gpus * price * 4.2
     memory = 38e9 / (tp * pp) + 55e9 / tp
-    capacity = {"hgx-a100": 80e9, "hgx-h100": 80e9, "hgx-h200": 141e9}.get(kind, 180e9)
+    capacity = CAPACITY_BYTES.get(kind, 180e9)
     return {
         "id": f"c{number:04d}",
         "node_type": kind,
@@ -318,8 +321,8 @@ def _binding(outcome: str) -> list[dict[str, Any]]:
     if outcome == "infeasible":
         text = "the memory limit is missed by all 150 candidates that could run"
         return [_constraint("memory", "memory", 150, None, text)]
-    text = "without base.finish by 60 d, c0031 would win: the plan is 4.3 % dearer than it"
-    return [_constraint("base.finish", "objective", 61, "c0031", text)]
+    text = "without base.finish by 60 d, c0061 would win: the plan is 4.3 % dearer than it"
+    return [_constraint("base.finish", "objective", 61, "c0061", text)]
 
 
 def _constraint(name: str, kind: str, excludes: int, other: str | None, text: str) -> dict:

@@ -325,7 +325,7 @@ def sensitivity(chosen: dict[str, Any]) -> pd.DataFrame:
             ("total.finish", "s", chosen["time_s"], time_low, time_high),
             ("total.cost", "USD", chosen["cost_usd"], cost_low, cost_high),
         ):
-            flips = "c0114" if factor == "price of accelerators" else chosen["id"]
+            flips = "c0144" if factor == "price of accelerators" else chosen["id"]
             rows.append(
                 {
                     "factor": factor,

@@ -113,10 +113,9 @@ def _scatter(axes: "Axes", known: Sequence[Row], time: Scale, money: Scale) -> N
         return [r for r in known if r.get("status") in statuses]
 
     able = of("recommended", "frontier", "dominated")
-    cross = (
-        {"ms": 2.6, "mew": 0.5, "color": LIGHT} if able else {"ms": 4, "mew": 0.9, "color": GREY}
-    )
-    axes.plot(*_thinned(*xy(of("infeasible"))), "x", zorder=1, **cross)
+    size, colour = (2.6, LIGHT) if able else (4.0, GREY)
+    misfits = _thinned(*xy(of("infeasible")))
+    axes.plot(*misfits, "x", ms=size, mew=size / 5, color=colour, zorder=1)
     axes.plot(*_thinned(*xy(of("dominated"))), "o", ms=2.2, mew=0, color="#BDBDBD", zorder=2)
     front = sorted(of("recommended", "frontier"), key=lambda r: r["time_s"])
     x, y = xy(front)
@@ -192,40 +191,26 @@ def _target(objectives: Sequence[Row], axis: str) -> float | None:
 def _targets(axes: "Axes", objectives: Sequence[Row], time: Scale, money: Scale) -> None:
     """The objectives as lines, with what lies beyond them shaded."""
     deadline, budget = _target(objectives, "x"), _target(objectives, "y")
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    text: dict[str, Any] = {"textcoords": "offset points", "color": SOFT, "fontsize": 7}
+    shade: dict[str, Any] = {"color": "#F4F4F4", "lw": 0, "zorder": 0}
     dashes: dict[str, Any] = {"color": GREY, "lw": 0.7, "ls": (0, (3, 2)), "zorder": 1}
+    text: dict[str, Any] = {"textcoords": "offset points", "color": SOFT, "fontsize": 7}
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     if deadline is not None and deadline / time.size < right:
         x = max(deadline / time.size, left)
-        axes.axvspan(x, right, color="#F4F4F4", lw=0, zorder=0)
+        axes.axvspan(x, right, **shade)
         if x > left:
-            words = f"by {time.text(deadline)} {time.symbol}"
             axes.axvline(x, **dashes)
-            axes.annotate(
-                words,
-                (x, 1),
-                xycoords=("data", "axes fraction"),
-                xytext=(-2, -2),
-                ha="right",
-                va="top",
-                rotation=90,
-                **text,
-            )
+            text |= {"xytext": (-2, -2), "ha": "right", "va": "top", "rotation": 90}
+            words = f"by {time.text(deadline)} {time.symbol}"
+            axes.annotate(words, (x, 1), xycoords=("data", "axes fraction"), **text)
     if budget is not None and budget / money.size < top:
         y = max(budget / money.size, bottom)
-        axes.axhspan(y, top, color="#F4F4F4", lw=0, zorder=0)
+        axes.axhspan(y, top, **shade)
         if y > bottom:
-            words = f"at most {money.text(budget)} {money.symbol}"
             axes.axhline(y, **dashes)
-            axes.annotate(
-                words,
-                (1, y),
-                xycoords=("axes fraction", "data"),
-                xytext=(-2, 2),
-                ha="right",
-                va="bottom",
-                **text,
-            )
+            text |= {"xytext": (-2, 2), "ha": "right", "va": "bottom", "rotation": 0}
+            words = f"at most {money.text(budget)} {money.symbol}"
+            axes.annotate(words, (1, y), xycoords=("axes fraction", "data"), **text)
 
 
 def _label(row: Row, time: Scale, money: Scale) -> Label:
