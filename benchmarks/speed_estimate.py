@@ -19,7 +19,7 @@ from dcsim.workload.layouts import enumerate_layouts
 from dcsim.workload.table import TrainingTable
 
 CALCULON_PER_S = 310.0
-CHUNK = 4096
+CHUNK = 8192
 
 
 def tables(wanted: int) -> list[TrainingTable]:
