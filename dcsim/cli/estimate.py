@@ -35,7 +35,7 @@ def command(
     else:
         columns, predicted, errors = _training(table, profile)
     if out is not None:
-        out.write_text(_csv(predicted, columns), encoding="utf-8")
+        _write(out, _csv(predicted, columns))
     if as_json:
         document = {"rows": list(predicted), "errors": errors}
         typer.echo(json.dumps(document, indent=1, allow_nan=False))
@@ -104,6 +104,14 @@ def _measured(row: Mapping[str, str], column: str) -> float | None:
     except ValueError:
         return None
     return value if 0.0 < value < float("inf") else None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"cannot write the predictions ({error.strerror}); give a path in a folder"
+        raise InputError(Fault(message, str(path))) from error
 
 
 def _field(value: Any) -> str:

@@ -180,6 +180,16 @@ def test_a_file_that_is_no_table_exits_with_2(tmp_path: Path, content: str | Non
     assert "Traceback" not in result.output
 
 
+def test_a_place_that_cannot_be_written_exits_with_2(
+    rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    path = _write(tmp_path / "rows.csv", rows[:2])
+    out = tmp_path / "missing" / "out.csv"
+    result = RUNNER.invoke(app, ["estimate", "training", str(path), "--out", str(out)])
+    assert result.exit_code == 2
+    assert "cannot write" in result.output
+
+
 def test_a_refused_file_has_no_errors_to_print(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("row_id,layers\nx,\n")
