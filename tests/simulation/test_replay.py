@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcsim.records import InputError
-from dcsim.simulation.replay import POLICIES, Replay, audit, replay, summarise
+from dcsim.simulation.replay import PLAIN_POLICIES, Replay, audit, replay, summarise
 from dcsim.workload.traces import Trace, read_trace
 
 
@@ -235,7 +235,7 @@ def _reference(name: str) -> Path:
     return Path(truth) / "scheduling" / name
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", PLAIN_POLICIES)
 def test_start_times_equal_the_published_reference(policy: str) -> None:
     expected = np.loadtxt(
         _reference(f"bench1500_pool1024_{policy}.csv"), delimiter=",", skiprows=1, usecols=1

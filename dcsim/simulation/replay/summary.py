@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dcsim.simulation.replay.engine import Replay
+from dcsim.simulation.replay.outcome import Replay
 
 Floats = NDArray[np.float64]
 
