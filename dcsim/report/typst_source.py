@@ -11,7 +11,7 @@ _LONGEST_RUN = 22
 _ZERO_WIDTH = "\u200b"
 
 #: A table of at most so many rows is not broken over pages.
-TOGETHER = 18
+TOGETHER = 12
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ Row = Mapping[str, Any]
 #: An axis whose values span more than this is drawn with logarithms.
 LOG_FROM = 6.0
 
+#: Dominated candidates are shown up to these multiples of the frontier's time and money.
+FARTHEST = (2.6, 1.8)
+
 #: Dominated candidates are thinned to one for each cell of a grid of so many cells a side.
 CELLS = 90
 
@@ -97,8 +100,8 @@ def _in_view(known: Sequence[Row], front: Sequence[Row]) -> list[Row]:
     """Without the far dominated ones, which would squeeze the frontier into a corner."""
     if not front:
         return list(known)
-    latest = 1.5 * max(r["time_s"] for r in front)
-    dearest = 1.6 * max(r["cost_usd"] for r in front)
+    latest = FARTHEST[0] * max(r["time_s"] for r in front)
+    dearest = FARTHEST[1] * max(r["cost_usd"] for r in front)
     return [r for r in known if r["time_s"] <= latest and r["cost_usd"] <= dearest]
 
 

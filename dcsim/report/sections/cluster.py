@@ -19,6 +19,9 @@ Series = Mapping[str, tuple["NDArray[np.float64]", "NDArray[np.float64]"]]
 WIDTH_MM = 174.0
 JOBS_SHOWN = 16
 
+#: A busiest link that never carries more than this share is not worth a panel.
+IDLE_LINK = 0.01
+
 
 def cluster_over_time(view: View) -> Block | None:
     """One run in full: small panels over time, busiest links, and the table of jobs."""
@@ -87,7 +90,7 @@ def _strips(series: Series, clock: Scale, installed: float | None) -> list[Strip
         labels = {"storage_read": ("read", GREEN), "storage_write": ("written", ORANGE)}
         lines = [line(name, *labels[name], scale.size) for name in reversed(traffic)]
         strips.append(Strip(f"storage ({scale.symbol})", lines))
-    if "network_busiest" in series and series["network_busiest"][1].any():
+    if "network_busiest" in series and series["network_busiest"][1].max() >= IDLE_LINK:
         lines = [line("network_busiest", "link", PURPLE, 0.01, True)]
         top = 100.0 if lines[0].value.max() > 30.0 else None
         strips.append(Strip("busiest link (% of its capacity)", lines, top))

@@ -124,7 +124,9 @@ def _real_jobs(view: View, figures: dict[str, bytes]) -> str:
 
 def _chain(view: View) -> str:
     """Which figure feeds which, one line for all figures of one thing."""
-    links = _links(view.rows("chain"))
+    rows = view.rows("chain")
+    order = list(dict.fromkeys(row.get("stage") for row in rows))
+    links = _links(sorted(rows, key=lambda row: order.index(row.get("stage"))))
     if not links:
         return ""
     stages = [stage for stage, _, _, _ in links]
