@@ -19,10 +19,19 @@ from dcsim.catalogue import could_also_be
 from dcsim.catalogue.records import Accelerator
 from dcsim.records import InputError
 from dcsim.workload.layouts import RECOMPUTES, Layouts, divisors
+from dcsim.workload.row_fields import (
+    TRUE,
+    Row,
+    number_of,
+    positive_of,
+    precision_of,
+    recompute_code,
+    text_of,
+    whole_of,
+    zero_stage,
+)
 from dcsim.workload.software import DEFAULT_SOFTWARE, software, software_of_source
 from dcsim.workload.table import (
-    ATTENTIONS,
-    PRECISIONS,
     TrainingTable,
     attention_code,
     peak_of,
@@ -36,10 +45,6 @@ MOST_VARIANTS = 96
 #: Llama 1 and 2 or of Llama 3 for gated ones.
 _VOCABULARIES = {2: (50304,), 3: (32000, 128256)}
 
-#: Larger whole numbers are slips of the pen, and sizes made of them overflow.
-LARGEST_NUMBER = 10**9
-_LARGEST = {"layers": 100_000, "hidden": 10**7, "moe_experts": 10**6}
-
 #: Software latency inside the fast domain and across the network, in seconds.
 INNER_LATENCY_S = 2e-6
 OUTER_LATENCY_S = 6e-6
@@ -47,9 +52,6 @@ OUTER_LATENCY_S = 6e-6
 #: Network rate for each accelerator where a row spans nodes and does not give one.
 DEFAULT_NETWORK_BYTES_PER_S = 25e9
 
-_TRUE = {"yes", "true", "1", "1.0"}
-_EMPTY = {"", "nan", "none given", "unknown"}
-_NOT_APPLICABLE = {"n/a", "na", "-"}
 
 _SHAPE = ("layers", "hidden", "heads", "seq_len")
 _DEGREES = ("tp", "pp", "vp", "cp", "ep")
@@ -67,8 +69,6 @@ _LAYOUT = (
     "tp", "pp", "vp", "dp", "cp", "ep", "micro_batch", "recompute", "zero_stage",
     "sequence_parallel",
 )  # fmt: skip
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def read_rows(rows: Sequence[Row]) -> TrainingRows:
     ids, tools, notes, reasons = [], [], [], []
     for number, row in enumerate(rows):
         reader = _RowReader(row, names)
-        ids.append(_text(row, "row_id") or str(number + 1))
+        ids.append(text_of(row, "row_id") or str(number + 1))
         try:
             variants = reader.variants()
             reasons.append("")
@@ -132,46 +132,6 @@ class _Names:
         return self.software.setdefault(name, len(self.software))
 
 
-def _text(row: Row, column: str) -> str:
-    value = row.get(column)
-    if value is None:
-        return ""
-    text = str(value).strip()
-    return "" if text.lower() in _EMPTY else text
-
-
-def _number(row: Row, column: str) -> float | None:
-    text = _text(row, column)
-    if not text or text.lower() in _NOT_APPLICABLE:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        raise InputError(f"{column} must be a number, not {text!r}") from None
-    if not np.isfinite(value) or value < 0:
-        raise InputError(f"{column} must be a finite number of at least 0, not {text!r}")
-    return value
-
-
-def _whole(row: Row, column: str) -> int | None:
-    value = _number(row, column)
-    if value is None:
-        return None
-    if value != round(value):
-        raise InputError(f"{column} must be a whole number, not {value!r}")
-    most = _LARGEST.get(column, LARGEST_NUMBER)
-    if value > most:
-        raise InputError(f"{column} must be at most {most}, not {value:g}")
-    return round(value)
-
-
-def _positive(row: Row, column: str) -> int | None:
-    value = _whole(row, column)
-    if value == 0:
-        raise InputError(f"{column} must be at least 1, not 0")
-    return value
-
-
 class _RowReader:
     """One row, turned into its plausible configurations."""
 
@@ -185,8 +145,8 @@ class _RowReader:
         """Configurations of the row; InputError when none can be made."""
         shape = self._shape()
         self.software = self._software()
-        precision, pure = _precision(_text(self._row, "precision"))
-        if not _text(self._row, "precision"):
+        precision, pure = precision_of(text_of(self._row, "precision"))
+        if not text_of(self._row, "precision"):
             self._assume("precision", "bf16")
         chips = self._accelerators()
         stage, offload = self._zero()
@@ -210,34 +170,34 @@ class _RowReader:
         self.assumptions.append(f"{field}={values}")
 
     def _shape(self) -> dict[str, Any]:
-        given = {name: _positive(self._row, name) for name in _SHAPE}
+        given = {name: positive_of(self._row, name) for name in _SHAPE}
         missing = [name for name, value in given.items() if value is None]
         if missing:
             raise InputError(f"{', '.join(missing)} must be given to predict a row")
         hidden, heads = given["hidden"] or 1, given["heads"] or 1
-        kv = _positive(self._row, "kv_heads") or heads
-        ffn = _whole(self._row, "ffn_hidden")
-        experts = _whole(self._row, "moe_experts") or 0
+        kv = positive_of(self._row, "kv_heads") or heads
+        ffn = whole_of(self._row, "ffn_hidden")
+        experts = whole_of(self._row, "moe_experts") or 0
         if ffn is None:
             ffn = 4 * hidden
             self._assume("ffn_hidden", ffn)
-        matrices = _positive(self._row, "mlp_matrices")
+        matrices = positive_of(self._row, "mlp_matrices")
         if matrices is None:
             matrices = 2 if ffn == 4 * hidden and kv == heads else 3
             self._assume("mlp_matrices", matrices)
-        attention = _text(self._row, "attention") or ("mha" if kv == heads else "gqa")
+        attention = text_of(self._row, "attention") or ("mha" if kv == heads else "gqa")
         return {
             **given,
             "ffn_hidden": ffn,
             "kv_heads": kv,
-            "head_dim": _positive(self._row, "head_dim") or max(hidden // heads, 1),
+            "head_dim": positive_of(self._row, "head_dim") or max(hidden // heads, 1),
             "mlp_matrices": matrices,
             "attention": attention_code(attention.lower()),
-            "window": _whole(self._row, "window") or 0,
+            "window": whole_of(self._row, "window") or 0,
             "experts": experts,
-            "experts_per_token": (_positive(self._row, "moe_topk") or 1) if experts else 0,
-            "moe_ffn_hidden": (_whole(self._row, "moe_ffn") or ffn) if experts else 0,
-            "shared_experts": _whole(self._row, "n_shared_experts") or 0,
+            "experts_per_token": (positive_of(self._row, "moe_topk") or 1) if experts else 0,
+            "moe_ffn_hidden": (whole_of(self._row, "moe_ffn") or ffn) if experts else 0,
+            "shared_experts": whole_of(self._row, "n_shared_experts") or 0,
             "learned_positions": 0,
             "dense_layers": self._dense_layers(given["layers"] or 1, experts, attention),
         }
@@ -246,7 +206,7 @@ class _RowReader:
         """Leading layers without experts: three in models with latent attention
         (DeepSeek-V3, arXiv 2412.19437, section 4.2), none elsewhere.
         """
-        given = _whole(self._row, "dense_layers")
+        given = whole_of(self._row, "dense_layers")
         if given is not None:
             return min(given, layers)
         return min(3, layers - 1) if experts and attention == "mla" else 0
@@ -258,10 +218,10 @@ class _RowReader:
         plain MLPs mark the GPT line, which ties them, gated ones the Llama line, which
         does not.
         """
-        text = _text(self._row, "tied_embeddings")
+        text = text_of(self._row, "tied_embeddings")
         if text:
-            return text.lower() in _TRUE
-        published = _number(self._row, "params_b")
+            return text.lower() in TRUE
+        published = number_of(self._row, "params_b")
         if not published or shape["experts"] or shape["attention"] == attention_code("mla"):
             return shape["mlp_matrices"] == 2
         h, layers = shape["hidden"], shape["layers"]
@@ -278,7 +238,7 @@ class _RowReader:
         return misses[True] <= misses[False]
 
     def _vocabularies(self, matrices: int) -> Sequence[int]:
-        vocab = _positive(self._row, "vocab")
+        vocab = positive_of(self._row, "vocab")
         if vocab is not None:
             return (vocab,)
         choices = _VOCABULARIES.get(matrices, _VOCABULARIES[3])
@@ -286,20 +246,20 @@ class _RowReader:
         return choices
 
     def _software(self) -> str:
-        name = _text(self._row, "software")
+        name = text_of(self._row, "software")
         if name:
             try:
                 return software(name).name
             except InputError:
                 self._assume("software", f"{DEFAULT_SOFTWARE} ({name} is not known)")
                 return DEFAULT_SOFTWARE
-        derived = software_of_source(_text(self._row, "source"))
+        derived = software_of_source(text_of(self._row, "source"))
         if not derived:
             self._assume("software", DEFAULT_SOFTWARE)
         return derived or DEFAULT_SOFTWARE
 
     def _accelerators(self) -> tuple[Accelerator, ...]:
-        name = _text(self._row, "accelerator")
+        name = text_of(self._row, "accelerator")
         if not name:
             raise InputError("accelerator must be given to predict a row")
         chip, others = find_accelerator(name), could_also_be(name)
@@ -308,7 +268,7 @@ class _RowReader:
         return (chip, *others)
 
     def _zero(self) -> tuple[tuple[int, ...], bool]:
-        text = _text(self._row, "zero_stage_or_fsdp").lower()
+        text = text_of(self._row, "zero_stage_or_fsdp").lower()
         offload = "offload" in text
         if not text:
             self._assume("zero_stage", "1 or 3")
@@ -337,10 +297,10 @@ class _RowReader:
         return out
 
     def _gpus(self) -> Sequence[int]:
-        count = _positive(self._row, "n_gpus")
+        count = positive_of(self._row, "n_gpus")
         if count is not None:
             return (count,)
-        degrees = [_positive(self._row, name) for name in ("tp", "pp", "dp", "cp")]
+        degrees = [positive_of(self._row, name) for name in ("tp", "pp", "dp", "cp")]
         if all(degree is not None for degree in degrees):
             return (int(np.prod([degree or 1 for degree in degrees])),)
         self._once("n_gpus", "256..1024")
@@ -361,9 +321,9 @@ class _RowReader:
         }
         choices = {}
         for name in _DEGREES:
-            given = _positive(self._row, name)
+            given = positive_of(self._row, name)
             if given is None:
-                given_pp = _positive(self._row, "pp")
+                given_pp = positive_of(self._row, "pp")
                 if name == "vp" and given_pp and given_pp > 1:
                     free["vp"] = [v for v in divisors(max(layers // given_pp, 1)) if v <= 4]
                 values = free[name]
@@ -372,15 +332,15 @@ class _RowReader:
             else:
                 values = [given]
             choices[name] = values
-        known_dp = _positive(self._row, "dp")
+        known_dp = positive_of(self._row, "dp")
         out = [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
-        if known_dp is not None and len(out) > 1 and _positive(self._row, "n_gpus"):
+        if known_dp is not None and len(out) > 1 and positive_of(self._row, "n_gpus"):
             whole = [d for d in out if d["tp"] * d["pp"] * d["cp"] * known_dp == gpus]
             out = whole or out
         return [d for d in out if d["pp"] > 1 or d["vp"] == 1]
 
     def _batches(self, shape: Mapping[str, Any], dp: int) -> Sequence[int]:
-        batch = _positive(self._row, "global_batch")
+        batch = positive_of(self._row, "global_batch")
         if batch is not None:
             return (batch,)
         # About four million tokens, as large runs of the time used.
@@ -388,7 +348,7 @@ class _RowReader:
         return (max(dp, round(2**22 / shape["seq_len"] / dp) * dp),)
 
     def _micro_batches(self, batch: int, dp: int) -> Sequence[int]:
-        micro = _positive(self._row, "micro_batch")
+        micro = positive_of(self._row, "micro_batch")
         if micro is not None:
             return (micro,)
         each = max(batch // dp, 1)
@@ -398,16 +358,16 @@ class _RowReader:
         return values
 
     def _recompute(self) -> Sequence[int]:
-        text = _text(self._row, "recompute").lower()
+        text = text_of(self._row, "recompute").lower()
         if text:
             return (recompute_code(text),)
         self._once("recompute", "|".join(RECOMPUTES))
         return (0, 1, 2)
 
     def _sequence_parallel(self, tp: int) -> Sequence[bool]:
-        text = _text(self._row, "sequence_parallel").lower()
+        text = text_of(self._row, "sequence_parallel").lower()
         if text:
-            return (text in _TRUE and tp > 1,)
+            return (text in TRUE and tp > 1,)
         if tp == 1:
             return (False,)
         self._once("sequence_parallel", "no|yes")
@@ -428,15 +388,15 @@ class _RowReader:
 
     def _tiers(self, chip: Accelerator, gpus: int) -> tuple[tuple[float, float, float, bool], ...]:
         """(size, bytes/s, latency, reduces) of the fast domain and of the network."""
-        text = _text(self._row, "intra_link")
+        text = text_of(self._row, "intra_link")
         rate = re.search(r"([\d.]+)\s*GB/s", text)
         inner = float(rate[1]) * 1e9 if rate else chip.link_bytes_per_s
         domain = re.search(r"(\d+)-GPU domain", text)
-        node = _positive(self._row, "gpus_per_node") or 8
+        node = positive_of(self._row, "gpus_per_node") or 8
         size = int(domain[1]) if domain else node
         if "whole slice" in text:
             size = gpus
-        gbps = _number(self._row, "inter_link_Gbps_per_gpu")
+        gbps = number_of(self._row, "inter_link_Gbps_per_gpu")
         outer = gbps * 1e9 / 8.0 if gbps else DEFAULT_NETWORK_BYTES_PER_S
         if not gbps and gpus > size:
             self._once("inter_link", "200 Gb/s")
@@ -445,43 +405,6 @@ class _RowReader:
             (float(min(size, gpus)), inner, INNER_LATENCY_S, reduces),
             (float(gpus), outer, OUTER_LATENCY_S, False),
         )
-
-
-def zero_stage(text: str) -> int:
-    """The ZeRO stage that a description means: 0–3, FSDP being 3."""
-    low = text.strip().lower()
-    if low in {"0", "1", "2", "3", "0.0", "1.0", "2.0", "3.0"}:
-        return int(float(low))
-    if "zero-3" in low or "fsdp" in low or "full-shard" in low or "hsdp" in low:
-        return 3
-    if "zero-2" in low:
-        return 2
-    if "zero-1" in low or "distributed optimizer" in low or "zero-0/1" in low:
-        return 1
-    return 0
-
-
-def recompute_code(text: str) -> int:
-    """The index in `RECOMPUTES` that a description means."""
-    low = text.strip().lower()
-    for code, name in enumerate(RECOMPUTES):
-        if low.startswith(name):
-            return code
-    if low.startswith("partial"):
-        return RECOMPUTES.index("selective")
-    raise InputError(f"recompute must be one of {', '.join(RECOMPUTES)}, not {text!r}")
-
-
-def _precision(text: str) -> tuple[str, bool]:
-    """(one of `PRECISIONS`, whether weights and optimiser are 16 bit too)."""
-    low = text.lower() or "bf16"
-    pure = "pure" in low
-    for name in ("nvfp4", "mxfp8", "fp8", "bf16", "fp16", "tf32", "fp32"):
-        if low.startswith(name):
-            return name, pure
-    if low.startswith(("fp4", "mxfp4")):
-        return "nvfp4", pure
-    raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, not {text!r}")
 
 
 def _table(configurations: list[dict[str, Any]], names: _Names) -> TrainingTable:
@@ -506,6 +429,3 @@ def _table(configurations: list[dict[str, Any]], names: _Names) -> TrainingTable
         layouts=Layouts(**layout),
         **columns,
     )
-
-
-__all__ = ["ATTENTIONS", "TrainingRows", "read_rows", "recompute_code", "zero_stage"]
