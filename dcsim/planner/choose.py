@@ -14,7 +14,7 @@ from dcsim.planner.objectives import Verdict
 from dcsim.planner.reasons import against, gain, missed, worst_missed
 
 #: A limit that costs less than this share of the money is not worth a planner's attention.
-NOTICEABLE = 0.02
+NOTICEABLE = 0.05
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dcsim.catalogue import accelerator as find_accelerator
 from dcsim.cost.explain import explain_training
 from dcsim.cost.flops import parameters
 from dcsim.cost.training import BOTTLENECKS, PARTS, TrainingEstimates, estimate_training
-from dcsim.planner.space import ClusterOption, accelerators_for, layouts_for
+from dcsim.planner.space import ClusterOption, accelerator_choices, layouts_for
 from dcsim.records import Interval
 from dcsim.records.profile import Profile
 from dcsim.scenario.resolved import NodeGroup, Scenario, TrainingWork
@@ -99,13 +99,13 @@ def screen(
     `as_given` leaves out what the plan varies and keeps the layout's own pins.
     """
     group = option.group_of(work)
-    count = accelerators_for(work, group, spares)
-    if count < 1:
-        return Screening(work, group, count, 0, (), None)
-    layouts = layouts_for(work, group, count, scenario, as_given)
-    if not len(layouts):
-        return Screening(work, group, count, 0, (), None)
-    return _rank(work, group, count, _table(work, group, layouts, scenario), profile, keep)
+    choices = accelerator_choices(work, group, spares)
+    for count in choices:
+        layouts = layouts_for(work, group, count, scenario, as_given)
+        if len(layouts):
+            table = _table(work, group, layouts, scenario)
+            return _rank(work, group, count, table, profile, keep)
+    return Screening(work, group, choices[0] if choices else 0, 0, (), None)
 
 
 def _table(

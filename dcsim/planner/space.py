@@ -165,15 +165,18 @@ def spares_range(
     return range(least, most + 1), 1 if given else SPARES_TRIED
 
 
-def accelerators_for(work: TrainingWork, group: NodeGroup, spares: int) -> int:
-    """Accelerators that `work` takes: what it asks for, else all but the spare nodes'.
+def accelerator_choices(work: TrainingWork, group: NodeGroup, spares: int) -> tuple[int, ...]:
+    """Accelerators that `work` may take, the first one preferred; empty without room.
 
-    0 when the group is too small.
+    What it asks for, else all but the spare nodes'. Since 72 accelerators divide few
+    models and batches, the largest power of two of every node comes second, which is how
+    such racks are used.
     """
-    usable = max(group.count - spares, 0) * group.node.accelerators
-    if work.accelerators is None:
-        return usable
-    return work.accelerators if work.accelerators <= usable else 0
+    nodes, each = max(group.count - spares, 0), group.node.accelerators
+    if work.accelerators is not None:
+        return (work.accelerators,) if work.accelerators <= nodes * each else ()
+    whole = 1 << (each.bit_length() - 1)
+    return tuple(dict.fromkeys(n for n in (nodes * each, nodes * whole) if n))
 
 
 def layouts_for(

@@ -8,7 +8,7 @@ import pytest
 from dcsim import catalogue
 from dcsim.planner.space import (
     SPARES_TRIED,
-    accelerators_for,
+    accelerator_choices,
     cluster_options,
     layouts_for,
     racks_needed,
@@ -81,10 +81,16 @@ def test_a_rack_that_cannot_feed_a_node_is_named(scenario: Scenario) -> None:
 
 def test_spares_are_not_computed_on(scenario: Scenario) -> None:
     work, group = training(scenario), NodeGroup("main", catalogue.node("hgx-h100"), 4)
-    assert accelerators_for(work, group, 0) == 32
-    assert accelerators_for(work, group, 1) == 24
-    assert accelerators_for(replace(work, accelerators=16), group, 1) == 16
-    assert accelerators_for(replace(work, accelerators=32), group, 1) == 0
+    assert accelerator_choices(work, group, 0) == (32,)
+    assert accelerator_choices(work, group, 1) == (24,)
+    assert accelerator_choices(replace(work, accelerators=16), group, 1) == (16,)
+    assert accelerator_choices(replace(work, accelerators=32), group, 1) == ()
+    assert accelerator_choices(work, group, 4) == ()
+
+
+def test_a_rack_of_72_may_be_used_by_64(scenario: Scenario) -> None:
+    group = NodeGroup("main", catalogue.node("gb200-nvl72"), 4)
+    assert accelerator_choices(training(scenario), group, 0) == (288, 256)
 
 
 def test_pins_of_the_job_come_before_those_of_the_plan(scenario: Scenario) -> None:
