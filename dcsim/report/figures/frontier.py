@@ -44,9 +44,8 @@ def frontier_svg(
         shown = sorted(front, key=lambda r: (r["status"] != "recommended", r["time_s"]))
         # Labels keep off the lines.
         obstacles = _along(axes, sorted(front, key=lambda r: r["time_s"]), time, money)
-        obstacles += _deadline_points(axes, objectives, time)
-        obstacles += _whisker_points(shown, time, money)
-        place(axes, [_label(row, time, money) for row in shown], obstacles)
+        crossable = _deadline_points(axes, objectives, time) + _whisker_points(shown, time, money)
+        place(axes, [_label(row, time, money) for row in shown], obstacles, crossable)
         return svg(figure)
 
 
@@ -203,17 +202,30 @@ def _targets(axes: "Axes", objectives: Sequence[Row], time: Scale, money: Scale)
         axes.axvspan(x, right, **shade)
         if x > left:
             axes.axvline(x, **dashes)
-            text |= {"xytext": (-2, -2), "ha": "right", "va": "top", "rotation": 90}
+            text |= {"xytext": (-2, 3), "ha": "right", "va": "bottom", "rotation": 90}
             words = f"by {time.text(deadline)} {time.symbol}"
-            axes.annotate(words, (x, 1), xycoords=("data", "axes fraction"), **text)
+            axes.annotate(words, (x, 0), xycoords=("data", "axes fraction"), **text)
     if budget is not None and budget / money.size < top:
         y = max(budget / money.size, bottom)
         axes.axhspan(y, top, **shade)
         if y > bottom:
             axes.axhline(y, **dashes)
-            text |= {"xytext": (-2, 2), "ha": "right", "va": "bottom", "rotation": 0}
+            # At the right, where frontiers are low, unless the deadline runs through there.
+            side = 0.0 if _fraction(axes, deadline, time) > 0.75 else 1.0
+            text |= {"xytext": (3 - 5 * side, 2), "va": "bottom", "rotation": 0}
+            text |= {"ha": "right" if side else "left"}
             words = f"at most {money.text(budget)} {money.symbol}"
-            axes.annotate(words, (1, y), xycoords=("axes fraction", "data"), **text)
+            axes.annotate(words, (side, y), xycoords=("axes fraction", "data"), **text)
+
+
+def _fraction(axes: "Axes", deadline: float | None, time: Scale) -> float:
+    """Where the deadline is along the axis: 0 at its left end or outside, 1 at its right."""
+    if deadline is None or not axes.get_xlim()[0] < deadline / time.size < axes.get_xlim()[1]:
+        return 0.0
+    place = axes.transAxes.inverted().transform(
+        axes.transData.transform((deadline / time.size, axes.get_ylim()[0]))
+    )
+    return float(place[0])
 
 
 def _label(row: Row, time: Scale, money: Scale) -> Label:

@@ -53,15 +53,15 @@ def text_size(text: str, size: float, bold: bool = False) -> tuple[float, float]
     return float(box.width), size * 1.1
 
 
-def place(axes: "Axes", labels: Sequence[Label], obstacles: ArrayLike) -> None:
+def place(
+    axes: "Axes", labels: Sequence[Label], obstacles: ArrayLike, crossable: ArrayLike = ()
+) -> None:
     """Write each label beside its point where it hits no obstacle, label or edge.
 
-    `obstacles` are points in data coordinates, shape (n, 2). A label without a free place
-    is left out. Call when the limits of `axes` and the size of its figure are final.
+    `obstacles` are points in data coordinates, shape (n, 2); `crossable` ones are avoided
+    where that is possible. A label without a free place is left out. Call when the limits
+    of `axes` and the size of its figure are final.
     """
-    from matplotlib.patheffects import withStroke
-
-    halo = withStroke(linewidth=1.6, foreground="white")
     figure = axes.get_figure(root=True)
     if figure is None:
         return
@@ -69,28 +69,37 @@ def place(axes: "Axes", labels: Sequence[Label], obstacles: ArrayLike) -> None:
     to_points = 72.0 / figure.dpi
     frame = axes.get_window_extent()
     edges = np.array([frame.x0, frame.y0, frame.x1, frame.y1]) * to_points
-    points = _in_points(axes, np.asarray(obstacles, dtype=float).reshape(-1, 2), to_points)
-    taken: list[tuple[float, float, float, float]] = []
+    hard, soft = (
+        _in_points(axes, np.asarray(points, dtype=float).reshape(-1, 2), to_points)
+        for points in (obstacles, crossable)
+    )
+    taken: list[Box] = []
     for entry in labels:
         at = _in_points(axes, np.array([[entry.x, entry.y]]), to_points)[0]
         width, height = text_size(entry.text, entry.size, entry.bold)
-        for spot in _SPOTS:
-            box = _box(at, width, height, spot)
-            if _inside(box, edges) and not _hits(box, points, taken):
-                taken.append(box)
-                axes.annotate(
-                    entry.text,
-                    (entry.x, entry.y),
-                    xytext=(box[0] - at[0], box[1] - at[1] + 0.2 * height),
-                    textcoords="offset points",
-                    color=entry.colour,
-                    fontsize=entry.size,
-                    fontweight="semibold" if entry.bold else "regular",
-                    annotation_clip=False,
-                    path_effects=[halo],
-                    zorder=6,
-                )
-                break
+        boxes = [_box(at, width, height, spot) for spot in _SPOTS]
+        boxes = [box for box in boxes if _inside(box, edges) and not _hits(box, hard, taken)]
+        free = [box for box in boxes if not _hits(box, soft, ())]
+        for box in (free or boxes)[:1]:
+            taken.append(box)
+            _annotate(axes, entry, box[0] - float(at[0]), box[1] - float(at[1]) + 0.2 * height)
+
+
+def _annotate(axes: "Axes", entry: Label, right: float, up: float) -> None:
+    from matplotlib.patheffects import withStroke
+
+    axes.annotate(
+        entry.text,
+        (entry.x, entry.y),
+        xytext=(right, up),
+        textcoords="offset points",
+        color=entry.colour,
+        fontsize=entry.size,
+        fontweight="semibold" if entry.bold else "regular",
+        annotation_clip=False,
+        path_effects=[withStroke(linewidth=1.6, foreground="white")],
+        zorder=6,
+    )
 
 
 Box = tuple[float, float, float, float]
