@@ -67,15 +67,21 @@ class FluidNetwork:
         self.now = 0.0
 
     def start(
-        self, now: float, route: Sequence[int] | Ints, size_bytes: float, weight: float = 1.0
+        self,
+        now: float,
+        route: Sequence[int] | Ints,
+        size_bytes: float,
+        weight: float = 1.0,
+        usage: Sequence[float] | Floats | None = None,
     ) -> int:
         """Start a flow at `now`; its id. It takes effect at the next `advance`.
 
-        `route` lists link indices. Raises ValueError for a route, size or weight that
-        cannot be.
+        `route` lists link indices; each byte of the flow takes `usage` bytes of each
+        (default 1). Raises ValueError for a route, size or weight that cannot be.
         """
         path = np.asarray(route, dtype=np.int64)
-        links, usage = hops_of(path, np.ones(len(path)))
+        taken = np.ones(len(path)) if usage is None else np.asarray(usage, dtype=np.float64)
+        links, usage = hops_of(path, taken)
         if not len(links) or links.min() < 0 or links.max() >= len(self._latency):
             raise ValueError(f"a route must name links from 0 to {len(self._latency) - 1}")
         if not (0.0 <= size_bytes < math.inf and 0.0 < weight < math.inf):

@@ -35,12 +35,21 @@ class SimulatedNetwork:
         self._version = 0
         self._update_due = False
 
+    @property
+    def settled(self) -> bool:
+        """Whether all changes of this instant are solved."""
+        return not self._update_due
+
     def transfer(
-        self, route: Sequence[int] | NDArray[np.int64], size_bytes: float, weight: float = 1.0
+        self,
+        route: Sequence[int] | NDArray[np.int64],
+        size_bytes: float,
+        weight: float = 1.0,
+        usage: NDArray[np.float64] | None = None,
     ) -> Transfer:
-        """Send `size_bytes` along these links from now on."""
+        """Send `size_bytes` along these links from now on (`usage` as in `FluidNetwork`)."""
         now = self.environment.now
-        flow = self.network.start(now, route, size_bytes, weight)
+        flow = self.network.start(now, route, size_bytes, weight, usage)
         event = Transfer(self.environment, flow, size_bytes)
         self._arrived[flow] = event
         self._changed()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,26 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class CacheSpec:
+    """Room for training data on every node (its drives, its memory) and the rates of one node.
+
+    What a job gets of it goes with its share of the node's accelerators.
+    """
+
+    name: str
+    bytes_per_node: float
+    read_bytes_per_s: float
+    write_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class PoolSpec:
     """`nodes` equal nodes under one name; a job runs inside one pool.
 
     `nic_bytes_per_s` is what one node can send, and at the same time receive. A local
     pool is the machine that dcsim runs on, where real jobs are replayed; its slots are no
-    accelerators of the cluster and are left out of the cluster's ledger.
+    accelerators of the cluster and are left out of the cluster's ledger. `caches` keep
+    training data after its first reading, the first one filling up first.
     """
 
     name: str
@@ -25,15 +40,58 @@ class PoolSpec:
     accelerators_per_node: int
     nic_bytes_per_s: float
     is_local: bool = False
+    caches: tuple[CacheSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OriginSpec:
+    """The slower tier from which data comes at its first reading (an object store)."""
+
+    name: str
+    read_bytes_per_s: float
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLoss:
+    """Data server `server` is lost at `time_s`, as a script says."""
+
+    time_s: float
+    server: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepSpec:
+    """How data servers are lost, and how what they held is rebuilt.
+
+    `held_bytes` is what one server holds and a rebuild must restore. A server is lost at
+    the times of `losses` and at `failures_per_s` (exponential, per server). The rebuild
+    begins `detect_s` later: `declustered` over all servers left, each restoring at most
+    `rebuild_bytes_per_s`, after which the lost server comes back empty `replace_s` after
+    its loss; or onto a `single` replacement, which is there `replace_s` after the loss.
+    """
+
+    held_bytes: float
+    failures_per_s: float = 0.0
+    losses: tuple[ServerLoss, ...] = ()
+    detect_s: float = 0.0
+    replace_s: float = 0.0
+    rebuild: Literal["declustered", "single"] = "declustered"
+    rebuild_bytes_per_s: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class StorageSpec:
     """Distributed storage: data striped evenly over `servers` equal servers.
 
-    Rates are one server's. `write_overhead` is bytes written for each byte of data:
-    replicas, or (k + m) / k under erasure coding; it divides the rate that clients see.
-    `port_bytes_per_s` is one server's network port and direction (inf: never the limit).
+    Rates are one server's: its drives, its network port and direction, and its processor,
+    which serves `operations_per_s` requests of at most `request_bytes`; inf is never the
+    limit. `write_overhead` is bytes written for each byte of data: replicas, or
+    (k + m) / k under erasure coding; it divides the rate that clients see. A part that was
+    lost is read by reading `data_parts` others (k; 1 under replication); `parity_parts`
+    servers can be lost at once without losing data. Opening a file costs
+    `operations_per_file` of what the metadata servers can do (0 servers: no limit).
+    `origin` is where data comes from at its first reading, `upkeep` None: no server is lost.
     """
 
     servers: int
@@ -42,6 +100,15 @@ class StorageSpec:
     write_overhead: float = 1.0
     port_bytes_per_s: float = float("inf")
     latency_s: float = 0.0
+    data_parts: int = 1
+    parity_parts: int = 0
+    operations_per_s: float = float("inf")
+    request_bytes: float = 2.0**20
+    metadata_servers: int = 0
+    metadata_operations_per_s: float = float("inf")
+    operations_per_file: float = 2.0
+    origin: OriginSpec | None = None
+    upkeep: UpkeepSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +179,22 @@ class TrainingJobSpec:
     `exposed_communication_share` and `pipeline_bubble_share` of a step are what they say;
     the rest is useful training.
 
-    `data_bytes_per_step` are read from storage while the step before computes
-    (`prefetch`) or before each step. `initial_read_bytes` are read once before the first
-    step. A checkpoint of `checkpoint_bytes` is written after every
-    `checkpoint_interval_s` of computing (None: only at the end, and a failure starts the
-    run anew) and after the last step; it blocks the job or is written behind it. Zero
-    `restore_bytes` restore in no time. `start_s` passes between getting the nodes and the
-    first read. A higher `priority` stands earlier in the queue. `estimate_s` is the run
-    time that the scheduler is told (None: that of an undisturbed run).
+    `data_bytes_per_step` are read from storage while the steps before compute (`prefetch`
+    batches ahead) or before each step (0). They are read in files of `file_bytes` (0: in
+    large requests). After `dataset_bytes` an epoch is over: the first comes from the
+    storage's origin, later ones from the caches of the nodes as far as they hold it; what
+    is `shuffle`d finds the share that is held, what is read in order finds all or nothing.
+    `initial_read_bytes` are read once before the first step. A checkpoint of
+    `checkpoint_bytes` is written after every `checkpoint_interval_s` of computing (None:
+    only at the end, and a failure starts the run anew) and after the last step, by
+    `checkpoint_writers` of the nodes (None: sharded over all); it blocks the job or is
+    written behind it, after a pause of `checkpoint_snapshot_s`. Zero `restore_bytes`
+    restore in no time. Every `local_interval_s` of computing a pause of `local_save_s`
+    saves onto the nodes' own drives, `local_copies` times on different nodes; a failure
+    that leaves a copy of everything returns to it in `local_restore_s`.
+    `start_s` passes between getting the nodes and the first read. A higher `priority`
+    stands earlier in the queue. `estimate_s` is the run time that the scheduler is told
+    (None: that of an undisturbed run).
     """
 
     name: str
@@ -133,7 +208,7 @@ class TrainingJobSpec:
     exposed_communication_share: float = 0.0
     pipeline_bubble_share: float = 0.0
     data_bytes_per_step: float = 0.0
-    prefetch: bool = True
+    prefetch: int = 1
     initial_read_bytes: float = 0.0
     checkpoint_bytes: float = 0.0
     checkpoint_interval_s: float | None = None
@@ -142,6 +217,15 @@ class TrainingJobSpec:
     start_s: float = 0.0
     priority: int = 0
     estimate_s: float | None = None
+    dataset_bytes: float = float("inf")
+    file_bytes: float = 0.0
+    shuffle: bool = True
+    checkpoint_writers: int | None = None
+    checkpoint_snapshot_s: float = 0.0
+    local_interval_s: float | None = None
+    local_save_s: float = 0.0
+    local_restore_s: float = 0.0
+    local_copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +266,7 @@ class SimulationSpec:
     itself). The run ends when every job has, at `horizon_s`, or after `event_limit`
     events (a job whose failures outrun its checkpoints never ends). `timeline_points`
     bounds the stored time series (0: none). `audit` re-checks all invariants after every
-    event.
+    event; `blame` notes which links held which job back.
     """
 
     pools: tuple[PoolSpec, ...]
@@ -198,3 +282,4 @@ class SimulationSpec:
     event_limit: int = 2_000_000
     timeline_points: int = 200
     audit: bool = False
+    blame: bool = False
