@@ -2,14 +2,15 @@
 
 Links and accelerators that play the same part get the same class by colour refinement
 (McKay and Piperno 2014, section 2.3: the coarsest equitable partition). With all pairs
-sending alike and routing that spreads them evenly, as static routing does on a full tree,
-links of one class carry alike, and so flows that cross the same classes in the same order
-have the same rate. One flow then stands for each such kind, loading one link of a class
-as much as all of them load it: the max-min fair rates are the same, since progressive
-filling sees the same constraints once instead of many times.
+sending alike, each spread evenly over its shortest paths, links of one class carry alike,
+and so flows with the same shares on the same classes have the same rate. One flow then
+stands for each such kind, loading one link of a class as much as all of them load it: the
+max-min fair rates are the same, since progressive filling sees the same constraints once
+instead of many times. Static routing on a full tree, where every choice is taken equally
+often, has the same solution.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,19 +24,28 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 
 
+#: Digits to which shares of a flow on a class of links are told apart.
+_DIGITS = 9
+
+#: Classes of links that a flow crosses, each with its share of the flow there.
+Kind = tuple[tuple[int, float], ...]
+
+#: Shares on classes of links between two switches, found before.
+Known = dict[tuple[int, int], dict[int, float]]
+
+
 @dataclass(frozen=True, slots=True)
 class MergedFlows:
-    """An all-to-all with one flow for each kind; arrays over kinds have shape (n_kinds,).
+    """An all-to-all with one flow for each kind.
 
-    `pairs` counts the flows that a kind stands for, `link_class` gives the class of every
-    link of the fabric, shape (n_links,), and `classes_crossed` the classes that each kind
-    crosses in order.
+    `kinds` are (class of the source, classes crossed); `pairs`, the flows that a kind
+    stands for, and `completion_s` have shape (n_kinds,), `link_class` has shape (n_links,).
     """
 
+    kinds: tuple[tuple[int, Kind], ...]
     pairs: Ints
     completion_s: Floats
     link_class: Ints
-    classes_crossed: tuple[tuple[int, ...], ...]
 
     @property
     def last_s(self) -> float:
@@ -43,42 +53,67 @@ class MergedFlows:
         return float(self.completion_s.max(initial=0.0))
 
 
-def all_to_all_by_symmetry(
-    fabric: Fabric, ranks: Ints, bytes_each: float, seed: int = 0
-) -> MergedFlows:
+def all_to_all_by_symmetry(fabric: Fabric, ranks: Ints, bytes_each: float) -> MergedFlows:
     """Everybody of `ranks` sends `bytes_each` to everybody else, all at once.
 
-    `ranks` are accelerators. Only the routes of one accelerator of each class are looked
-    up. Exact where routing is even over the links of each class; with hashed routing it is
-    the average that a perfect spread would give.
+    `ranks` are accelerators. Only the paths of one accelerator of each class are looked
+    up, so that the work grows with the number of ranks, not of pairs.
     """
     ranks = np.asarray(ranks, dtype=np.int64)
     link_class, rank_class = symmetry_classes(fabric, ranks)
-    links_of_class = np.bincount(link_class)
-    kinds: Counter[tuple[int, tuple[int, ...]]] = Counter()
-    for which in np.unique(rank_class):
+    kinds: Counter[tuple[int, Kind]] = Counter()
+    known: Known = {}
+    for which in np.unique(rank_class).tolist():
         source = int(ranks[rank_class == which][0])
         for target in ranks.tolist():
             if target != source:
-                crossed = link_class[fabric.route(source, target, seed)]
-                kinds[int(which), tuple(crossed.tolist())] += 1
-    ranks_of_class = np.bincount(rank_class)
-    pairs = np.array([ranks_of_class[which] * n for (which, _), n in kinds.items()], dtype=np.int64)
-    first = np.unique(link_class, return_index=True)[1]
-    routes = [crossed for _, crossed in kinds]
+                kinds[which, kind_of(fabric, link_class, source, target, known)] += 1
+    of_class = np.bincount(rank_class)
+    pairs = np.array([of_class[which] * n for (which, _), n in kinds.items()], dtype=np.int64)
+    first, size = np.unique(link_class, return_index=True, return_counts=True)[1:]
+    latency = fabric.latency_s[first]
     usage = [
-        [float(count) / links_of_class[c] for c in route]
-        for route, count in zip(routes, pairs.tolist(), strict=True)
+        [share * count / size[c] for c, share in kind]
+        for (_, kind), count in zip(kinds, pairs.tolist(), strict=True)
     ]
     completion = simulate_flows(
         fabric.capacity_bytes_per_s[first],
-        fabric.latency_s[first],
-        routes,
-        np.full(len(routes), bytes_each),
-        np.zeros(len(routes)),
+        np.zeros(len(first)),
+        [[c for c, _ in kind] for _, kind in kinds],
+        np.full(len(pairs), bytes_each),
+        np.array([sum(share * latency[c] for c, share in kind) for _, kind in kinds]),
         usage=usage,
     )
-    return MergedFlows(pairs, completion, link_class, tuple(routes))
+    return MergedFlows(tuple(kinds), pairs, completion, link_class)
+
+
+def kind_of(
+    fabric: Fabric, link_class: Ints, source: int, target: int, known: Known | None = None
+) -> Kind:
+    """The classes of links that a flow crosses, each with its share there.
+
+    `known` keeps what was found between two switches, for a caller who asks often.
+    """
+    total: defaultdict[int, float] = defaultdict(float)
+    if fabric.share_domain(source, target):
+        for link in fabric.route(source, target):
+            total[int(link_class[link])] += 1.0
+        return tuple(sorted(total.items()))
+    before, pairs, after = fabric.ways(source, target)
+    for link in (*before, *after):
+        total[int(link_class[link])] += 1.0
+    known = {} if known is None else known
+    for here, there in pairs:
+        between = known.get((here.switch, there.switch))
+        if between is None:
+            links, shares = fabric.wiring.router.spread(here.switch, there.switch)
+            on_class = np.bincount(link_class[links], shares)
+            between = {int(which): float(on_class[which]) for which in np.flatnonzero(on_class)}
+            known[here.switch, there.switch] = between
+        ends = [int(link_class[link]) for link in (here.up, there.down) if link >= 0]
+        for which, share in (*between.items(), *((end, 1.0) for end in ends)):
+            total[which] += share / len(pairs)
+    return tuple((which, round(share, _DIGITS)) for which, share in sorted(total.items()))
 
 
 def symmetry_classes(fabric: Fabric, ranks: Ints) -> tuple[Ints, Ints]:

@@ -73,7 +73,7 @@ def rail_optimised(graph: Graph, network: NetworkLike, stations: Stations) -> No
         units = zip_longest(*by_rail)
         leaves = [name for unit in units for name in unit if name is not None]
         leaves += add_fat_tree(graph, ports_of(servers, 1.0 / planes), leaf, f"{prefix}storage-")
-        add_upper_levels(graph, leaves, leaf, _rate(stations, planes), prefix)
+        add_upper_levels(graph, leaves, leaf, _rate(stations, planes), prefix, rails)
 
 
 def rail_only(graph: Graph, network: NetworkLike, stations: Stations) -> None:

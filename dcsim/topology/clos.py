@@ -92,9 +92,17 @@ def add_rails(
 
 
 def add_upper_levels(
-    graph: Graph, leaves: Sequence[str], leaf: Leaf, capacity_bytes_per_s: float, prefix: str = ""
+    graph: Graph,
+    leaves: Sequence[str],
+    leaf: Leaf,
+    capacity_bytes_per_s: float,
+    prefix: str = "",
+    together: int = 1,
 ) -> None:
-    """Join leaves by spines, or by pods of spines and a core when they are too many."""
+    """Join leaves by spines, or by pods of spines and a core when they are too many.
+
+    A pod holds a multiple of `together` leaves (those of one unit of rails) where it can.
+    """
     if len(leaves) < 2:
         return
     if len(leaves) * leaf.up <= leaf.up * leaf.radix:
@@ -102,7 +110,8 @@ def add_upper_levels(
         _join(graph, leaves, leaf.up // count, count, f"{prefix}spine", 2, capacity_bytes_per_s)
         return
     half = leaf.radix // 2
-    pods = [leaves[start : start + half] for start in range(0, len(leaves), half)]
+    most = half // together * together or half
+    pods = [leaves[start : start + most] for start in range(0, len(leaves), most)]
     if len(pods) > leaf.radix:
         raise InputError(
             Fault(

@@ -26,6 +26,10 @@ class Attachment:
     number: int = 0
 
 
+#: Ways that an endpoint has.
+Ports = tuple[Attachment, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """What routing needs to know beyond the links.
@@ -37,7 +41,7 @@ class Wiring:
 
     router: Router
     routing: str
-    ports: tuple[tuple[Attachment, ...], ...]
+    ports: tuple[Ports, ...]
     domain: Ints
     fast_up: Ints
     fast_down: Ints
@@ -97,62 +101,110 @@ class Fabric:
         seed), with `static` it depends on the target alone. Accelerators of one fast
         domain use it. Raises InputError when no path is left.
         """
-        wiring = self.wiring
         if source == target:
             return np.zeros(0, dtype=np.int64)
-        choice: Choice = (
-            ByTarget(target) if wiring.routing == "static" else Hashed(source, target, seed)
-        )
-        accelerators = self.accelerator_count
-        if (
-            max(source, target) < accelerators
-            and wiring.domain[source] == wiring.domain[target] >= 0
-        ):
-            return np.array([wiring.fast_up[source], wiring.fast_down[target]], dtype=np.int64)
-        if wiring.chips and max(source, target) < accelerators:
-            hop = self._between(
-                (Attachment(wiring.chips[source], -1, -1),),
-                (Attachment(wiring.chips[target], -1, -1, target),),
-                choice,
-            )
-        else:
-            hop = self._switched(source, target, choice)
-        if hop is None:
-            raise InputError(
-                Fault(
-                    f"no path is left from {self.endpoint_name(source)} to "
-                    f"{self.endpoint_name(target)}; repair a link or add one"
-                )
-            )
-        return np.array(hop, dtype=np.int64)
-
-    def _switched(self, source: int, target: int, choice: Choice) -> list[int] | None:
-        """A path through NICs, over a fast domain to or from the right rail where allowed."""
         wiring = self.wiring
-        mine, theirs = wiring.ports[source], wiring.ports[target]
-        if not wiring.relay:
-            return self._between(mine, theirs, choice)
-        hops = self._shortest(mine, theirs)[0]
-        for peer in self._peers(source):
-            if self._shortest(wiring.ports[peer], theirs)[0] < hops:
-                path = self._between(wiring.ports[peer], theirs, choice) or []
-                return [int(wiring.fast_up[source]), int(wiring.fast_down[peer]), *path]
-        for peer in self._peers(target):
-            if self._shortest(mine, wiring.ports[peer])[0] < hops:
-                path = self._between(mine, wiring.ports[peer], choice) or []
-                return [*path, int(wiring.fast_up[peer]), int(wiring.fast_down[target])]
-        return self._between(mine, theirs, choice)
+        if self.share_domain(source, target):
+            return np.array([wiring.fast_up[source], wiring.fast_down[target]], dtype=np.int64)
+        static = wiring.routing == "static"
+        choice: Choice = ByTarget(target) if static else Hashed(source, target, seed)
+        before, pairs, after = self.ways(source, target)
+        here, there = pairs[choice.vertex(len(pairs))]
+        if static:
+            choice = ByTarget(there.number)
+        between = wiring.router.path(here.switch, there.switch, choice)
+        ends = [here.up, *between, there.down]
+        return np.array([*before, *(link for link in ends if link >= 0), *after], dtype=np.int64)
 
-    def _peers(self, endpoint: int) -> range:
-        """The accelerators of the endpoint's node, where they share a fast domain with it."""
+    def spread(self, source: int, target: int) -> tuple[Ints, Floats]:
+        """Links of all shortest paths and the share of a flow on each, shape (links,).
+
+        What adaptive routing or spraying of packets comes to on average: every switch
+        splits a flow evenly over its best cables. Raises InputError when no path is left.
+        """
+        if source == target or self.share_domain(source, target):
+            links = self.route(source, target)
+            return links, np.ones(len(links))
+        before, pairs, after = self.ways(source, target)
+        outside = np.array([*before, *after], dtype=np.int64)
+        parts = [(outside, np.ones(len(outside)))]
+        for here, there in pairs:
+            between, part = self.wiring.router.spread(here.switch, there.switch)
+            ends = np.array([link for link in (here.up, there.down) if link >= 0], dtype=np.int64)
+            parts.append((between, part / len(pairs)))
+            parts.append((ends, np.full(len(ends), 1.0 / len(pairs))))
+        once, which = np.unique(np.concatenate([links for links, _ in parts]), return_inverse=True)
+        total = np.zeros(len(once))
+        np.add.at(total, which, np.concatenate([shares for _, shares in parts]))
+        return once, total
+
+    def share_domain(self, source: int, target: int) -> bool:
+        """Whether both are accelerators of one fast domain."""
+        domain = self.wiring.domain
+        if max(source, target) >= self.accelerator_count:
+            return False
+        return bool(domain[source] == domain[target] >= 0)
+
+    def ways(
+        self, source: int, target: int
+    ) -> tuple[list[int], list[tuple[Attachment, Attachment]], list[int]]:
+        """Links before the switches, the equally near pairs of attachments, links after them.
+
+        For endpoints that share no fast domain. Raises InputError when no path is left.
+        """
+        before, mine, theirs, after = self._way(source, target)
+        _, pairs = self._shortest(mine, theirs)
+        if not pairs:
+            names = self.endpoint_name(source), self.endpoint_name(target)
+            raise InputError(
+                Fault(f"no path is left from {names[0]} to {names[1]}; repair a link or add one")
+            )
+        return before, pairs, after
+
+    def _way(self, source: int, target: int) -> tuple[list[int], Ports, Ports, list[int]]:
+        """Links before the switches, attachments to start and end from, links after them.
+
+        Chips of a torus forward themselves. With `relay`, a path leads over the fast domain
+        to or from a peer that is nearer.
+        """
+        wiring = self.wiring
+        if wiring.chips and max(source, target) < self.accelerator_count:
+            start = Attachment(wiring.chips[source], -1, -1)
+            return [], (start,), (Attachment(wiring.chips[target], -1, -1, target),), []
+        mine, theirs = wiring.ports[source], wiring.ports[target]
+        if wiring.relay:
+            hops = self._shortest(mine, theirs)[0]
+            peer = self._nearest_peer(source, target)
+            if self._shortest(wiring.ports[peer], theirs)[0] < hops:
+                over = [int(wiring.fast_up[source]), int(wiring.fast_down[peer])]
+                return over, wiring.ports[peer], theirs, []
+            peer = self._nearest_peer(target, source)
+            if self._shortest(mine, wiring.ports[peer])[0] < hops:
+                over = [int(wiring.fast_up[peer]), int(wiring.fast_down[target])]
+                return [], mine, wiring.ports[peer], over
+        return [], mine, theirs, []
+
+    def _nearest_peer(self, endpoint: int, other: int) -> int:
+        """The accelerator in the endpoint's node, and fast domain, that is nearest to `other`.
+
+        Of several, the next one from the other's own position, so that they take turns.
+        """
         if endpoint >= self.accelerator_count or self.wiring.domain[endpoint] < 0:
-            return range(0)
-        node = self.accelerator_node[endpoint]
+            return endpoint
+        first, last = self._span(endpoint)
+        start = other - self._span(other)[0] if other < self.accelerator_count else other
+        peers = [first + (start + turn) % (last - first) for turn in range(last - first)]
+        ports, theirs = self.wiring.ports, self.wiring.ports[other]
+        return min(peers, key=lambda peer: self._shortest(ports[peer], theirs)[0])
+
+    def _span(self, accelerator: int) -> tuple[int, int]:
+        """First accelerator of a node and the one after its last."""
+        node = self.accelerator_node[accelerator]
         first, last = np.searchsorted(self.accelerator_node, [node, node + 1])
-        return range(int(first), int(last))
+        return int(first), int(last)
 
     def _shortest(
-        self, mine: tuple[Attachment, ...], theirs: tuple[Attachment, ...]
+        self, mine: Ports, theirs: Ports
     ) -> tuple[int, list[tuple[Attachment, Attachment]]]:
         """Fewest hops between any two attachments, and the pairs that have it."""
         best = int(UNREACHABLE)
@@ -166,15 +218,3 @@ class Fabric:
                 if hops == best < UNREACHABLE:
                     pairs.append((here, there))
         return best, pairs
-
-    def _between(
-        self, mine: tuple[Attachment, ...], theirs: tuple[Attachment, ...], choice: Choice
-    ) -> list[int] | None:
-        _, pairs = self._shortest(mine, theirs)
-        if not pairs:
-            return None
-        here, there = pairs[choice.vertex(len(pairs))]
-        if self.wiring.routing == "static":
-            choice = ByTarget(there.number)
-        links = self.wiring.router.path(here.switch, there.switch, choice)
-        return [link for link in (here.up, *links, there.down) if link >= 0]

@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 UNREACHABLE = np.iinfo(np.int32).max
@@ -114,6 +115,30 @@ class Router:
             at, cables = ways[choice.vertex(len(ways))]
             links.append(cables[choice.cable(len(cables))])
         return links
+
+    def spread(self, source: int, target: int) -> tuple[Ints, Floats]:
+        """Links of all shortest paths and the share of a flow on each, shape (links,).
+
+        Every switch splits the flow evenly over its best cables.
+        """
+        distance = self.distance(target)
+        from_tail = distance[self._tail]
+        nearer = distance[self._head] == from_tail - 1
+        here = np.zeros(self.switches)
+        here[source] = 1.0
+        links, shares = [], []
+        for hops in range(int(distance[source]), 0, -1):
+            used = np.flatnonzero(nearer & (from_tail == hops) & (here[self._tail] > 0.0))
+            tail = self._tail[used]
+            each = here[tail] / np.bincount(tail, minlength=self.switches)[tail]
+            there = np.zeros(self.switches)
+            np.add.at(there, self._head[used], each)
+            here = there
+            links.append(self._link[used])
+            shares.append(each)
+        if not links:
+            return np.zeros(0, dtype=np.int64), np.zeros(0)
+        return np.concatenate(links), np.concatenate(shares)
 
     def _ways(self, at: int, target: int) -> list[tuple[int, list[int]]]:
         """Switches next to `at` that are nearer to `target`, each with the cables to it."""
