@@ -34,7 +34,7 @@ def risk_sentences(view: View) -> list[str]:
     shares = {r["ledger_class"]: r.get("share") or 0.0 for r in view.rows("ledger")}
     lost = sum(shares.get(name, 0.0) for name in FAILURE_CLASSES)
     if lost > 0:
-        sentences.append(f"Failures take {percent(lost)} of the accelerators' time.")
+        sentences.append(f"Failures take {percent(lost)} of the accelerators’ time.")
     return sentences
 
 

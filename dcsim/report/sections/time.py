@@ -96,7 +96,7 @@ def _ledger(view: View, figures: dict[str, bytes]) -> str:
     figures["ledger"] = stacked_svg([_class(row) for row in rows], WIDTH_MM)
     first = LEDGER_LABELS.get(rows[0]["ledger_class"], rows[0]["ledger_class"])
     message = (
-        f"Over the whole run, {percent(rows[0]['share'])} of the installed accelerators' time "
+        f"Over the whole run, {percent(rows[0]['share'])} of the installed accelerators’ time "
         f"is {first}."
     )
     runs = view.summary.get("runs")
