@@ -86,6 +86,8 @@ class FluidNetwork:
             raise ValueError(f"a route must name links from 0 to {len(self._latency) - 1}")
         if not (0.0 <= size_bytes < math.inf and 0.0 < weight < math.inf):
             raise ValueError("a flow needs a finite size of at least 0 and a weight above 0")
+        if not (np.isfinite(usage).all() and (usage > 0.0).all()):
+            raise ValueError("a byte of a flow must take more than 0 bytes of each of its links")
         self._move_to(now)
         flow = next(self._ids)
         key = (links.tobytes(), usage.tobytes(), size_bytes, weight)
@@ -93,7 +95,7 @@ class FluidNetwork:
         if group is None:
             group = _Group(links, usage, size_bytes, weight)
             self._fresh[key] = group
-            enter = now + float(self._latency[links] @ usage)
+            enter = now + float(self._latency[path].sum())
             heapq.heappush(self._waiting, (enter, next(self._turn), group))
         group.members.append(flow)
         self._group_of[flow] = group

@@ -248,6 +248,15 @@ def test_a_wrong_flow_is_refused(size, weight):
         FluidNetwork(np.ones(3)).start(0.0, [0], size, weight)
 
 
+def test_a_byte_may_take_more_of_a_link_but_not_nothing():
+    net = FluidNetwork(np.array([2.0, 2.0]), np.array([0.5, 0.25]))
+    flow = net.start(0.0, [0, 1], 4.0, usage=[3.0, 1.0])
+    assert run_to_the_end(net) == {flow: 0.75 + 6.0}
+    assert net.link_bytes().tolist() == [12.0, 4.0]
+    with pytest.raises(ValueError, match="more than 0 bytes"):
+        net.start(10.0, [0, 1], 4.0, usage=[0.0, 1.0])
+
+
 def test_time_does_not_go_back():
     net = FluidNetwork(np.ones(1))
     net.advance(2.0)
