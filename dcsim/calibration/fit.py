@@ -25,6 +25,9 @@ MEMORY_CLASSES = ("elementwise.arithmetic.c.f4", "elementwise.arithmetic.c.f8")
 START_BANDWIDTH = (150e9, 80e9, 40e9, 10e9)
 START_LEVELS = (32e3, 1e6, 24e6)
 PRIOR_SD = {"overhead_s": 2.0, "peak_flops": 2.0, "bandwidth_bytes_per_s": 0.5, "shape_knee": 1.5}
+#: Products keep the machine's bandwidth: short dimensions and slow memory cost alike, and
+#: the knee, which carries over to accelerators, should not hide in a fitted bandwidth.
+PRODUCT_BANDWIDTH_SD = 0.1
 #: No fit of a smooth curve to a stepped reality is better known than this.
 LEAST_UNCERTAINTY = 0.03
 LOSS_SCALE = 0.15
@@ -96,6 +99,8 @@ def fit_class(name: str, timings: Timings, memory: Memory) -> OperatorParameters
     fields = ["overhead_s", "peak_flops", "bandwidth_bytes_per_s", *(["shape_knee"] * len(axes))]
     start = np.log([np.min(timings.seconds), _peak_guess(timings), 1.0, *([3.0] * len(axes))])
     prior = np.array([PRIOR_SD[field] for field in fields])
+    if kind in PRODUCTS:
+        prior[2] = PRODUCT_BANDWIDTH_SD
 
     def build(x: Array) -> OperatorParameters:
         values = np.exp(x)
