@@ -1,14 +1,17 @@
 """What a replay says: waits by class, slowdown, use, and whether the queue is stable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.simulation.replay.outcome import Replay
+from dcsim.simulation.replay.sweep import WAIT_REASONS, Sweep
+from dcsim.workload.traces import endings
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 #: Runs shorter than this count as this long in the bounded slowdown (Feitelson 1998).
 SLOWDOWN_BOUND_S = 10.0
@@ -32,7 +35,7 @@ def bounded_slowdown(wait_s: Floats, run_s: Floats) -> Floats:
     return np.maximum(1.0, (wait_s + run_s) / np.maximum(run_s, SLOWDOWN_BOUND_S))
 
 
-def size_classes(accelerators: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def size_classes(accelerators: NDArray[np.int64]) -> Iterator[tuple[str, Bools]]:
     """Jobs by accelerator count: 1, 2, 3-4, 5-8, ... with the mask of each class that has any."""
     low, high = 1, 1
     while low <= accelerators.max():
@@ -42,12 +45,20 @@ def size_classes(accelerators: NDArray[np.int64]) -> Iterator[tuple[str, NDArray
         low, high = high + 1, high * 2
 
 
+def label_classes(labels: NDArray[Any]) -> Iterator[tuple[str, Bools]]:
+    """Jobs by label, the largest classes first; none where no job has a label."""
+    names, index, sizes = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
+    for i in np.argsort(-sizes, kind="stable")[:MOST_GROUPS]:
+        if names[i]:
+            yield str(names[i]), index == i
+
+
 def offered_load(done: Replay) -> float:
     """Accelerator-seconds asked for ÷ those the cluster had while jobs were submitted."""
     trace = done.trace
     span = float(trace.submit_s.max() - trace.submit_s.min())
     asked = float((trace.run_s * trace.accelerators).sum())
-    return asked / (span * done.n_nodes * done.per_node) if span > 0 else np.inf
+    return asked / (span * done.capacity) if span > 0 else np.inf
 
 
 def is_unstable(done: Replay) -> bool:
@@ -63,42 +74,123 @@ def is_unstable(done: Replay) -> bool:
     return bool(min(means[-2:]) > max(means[:-2]))
 
 
-def summarise(done: Replay) -> dict[str, Any]:
-    """The figures of one replay as a JSON-ready mapping; times in seconds, shares as fractions."""
+def summarise(done: Replay, swept: Sweep | None = None, *, warmup_s: float = 0.0) -> dict[str, Any]:
+    """The figures of one replay as a JSON-ready mapping; times in seconds, shares as fractions.
+
+    Waits and slowdowns leave out jobs submitted in the first `warmup_s` (all of them are kept
+    if nothing else would be left). `swept` adds why jobs waited and accelerators idled.
+    """
     trace, wait = done.trace, done.wait_s
+    held = done.stretches()
     first, last = float(trace.submit_s.min()), float(done.end_s.max())
-    busy = float((trace.run_s * trace.accelerators).sum())
-    slowdown = bounded_slowdown(wait, trace.run_s)
+    busy = float(((held.end_s - held.start_s) * held.gpus).sum())
+    counted = trace.submit_s >= first + warmup_s
+    if not counted.any():
+        counted = np.ones(len(trace), bool)
+    slowdown = bounded_slowdown(wait, trace.run_s)[counted]
     summary: dict[str, Any] = {
         "policy": done.policy,
-        "accelerators": done.n_nodes * done.per_node,
+        "accelerators": done.capacity,
         "nodes": done.n_nodes if done.nodes is not None else None,
         "jobs": len(trace),
         "dropped": dict(trace.dropped),
+        "odd": dict(trace.odd),
         "format": trace.source_format,
-        "wait": wait_statistics(wait),
+        "warmup_s": warmup_s,
+        "wait": wait_statistics(wait[counted]),
         "bounded_slowdown_mean": float(slowdown.mean()),
         "bounded_slowdown_p95": float(np.percentile(slowdown, 95.0)),
-        "utilisation": busy / (done.n_nodes * done.per_node * (last - first)),
+        "utilisation": busy / (done.capacity * (last - first)),
         "makespan_s": last - first,
         "offered_load": offered_load(done),
         "unstable_queue": is_unstable(done),
-        "wait_by_size": {
-            name: wait_statistics(wait[mask]) for name, mask in size_classes(trace.accelerators)
-        },
-        "wait_by_group": _by_group(done),
+        "wait_by_size": _by_class(wait, counted, size_classes(trace.accelerators)),
+        "wait_by_group": _by_class(wait, counted, label_classes(trace.group)),
+        "wait_by_user": _by_class(wait, counted, label_classes(trace.user)),
+        "wait_by_priority": {}
+        if trace.priority is None
+        else _by_class(wait, counted, label_classes(trace.priority)),
+        "allocated": allocated_by_ending(done),
     }
-    recorded = np.isfinite(trace.wait_s)
-    if recorded.any():
-        summary["recorded_wait"] = wait_statistics(trace.wait_s[recorded])
-        summary["simulated_wait_where_recorded"] = wait_statistics(wait[recorded])
+    if done.segments is not None:
+        summary["interruptions"] = int(held.job.size - len(trace))
+        summary["restart_s"] = busy_beyond_work(done)
+    summary |= recorded_errors(done)
+    if swept is not None:
+        summary |= _from_sweep(done, swept)
     return summary
 
 
-def _by_group(done: Replay) -> dict[str, Any]:
-    """Waits by virtual cluster or queue, the largest groups first."""
-    groups, index, sizes = np.unique(
-        done.trace.group.astype(str), return_inverse=True, return_counts=True
-    )
-    largest = np.argsort(-sizes, kind="stable")[:MOST_GROUPS]
-    return {str(groups[i]): wait_statistics(done.wait_s[index == i]) for i in largest if groups[i]}
+def _by_class(
+    wait_s: Floats, counted: Bools, classes: Iterator[tuple[str, Bools]]
+) -> dict[str, Any]:
+    return {
+        name: wait_statistics(wait_s[mask & counted])
+        for name, mask in classes
+        if (mask & counted).any()
+    }
+
+
+def allocated_by_ending(done: Replay) -> dict[str, float]:
+    """Accelerator-seconds held by jobs that completed, failed, were cancelled, ...
+
+    Only completed ones were useful; `unknown` where the trace does not tell.
+    """
+    held = done.stretches()
+    seconds = np.bincount(held.job, (held.end_s - held.start_s) * held.gpus, len(done.trace))
+    kinds = endings(done.trace.status)
+    return {str(kind): float(seconds[kinds == kind].sum()) for kind in sorted(set(kinds.tolist()))}
+
+
+def busy_beyond_work(done: Replay) -> float:
+    """Accelerator-seconds spent on restarting preempted jobs."""
+    held = done.stretches()
+    busy = float(((held.end_s - held.start_s) * held.gpus).sum())
+    return busy - float((done.trace.run_s * done.trace.accelerators).sum())
+
+
+def recorded_errors(done: Replay) -> dict[str, Any]:
+    """Simulated against recorded waits, over all jobs that have one and by class.
+
+    Empty when the trace records no waits. `error` is the simulated mean ÷ the recorded - 1,
+    None where no wait was recorded as positive.
+    """
+    trace = done.trace
+    recorded = np.isfinite(trace.wait_s) & (trace.wait_s >= 0)
+    if not recorded.any():
+        return {}
+
+    def compare(mask: Bools) -> dict[str, Any]:
+        was, now = trace.wait_s[mask], done.wait_s[mask]
+        mean = float(was.mean())
+        return {
+            "recorded": wait_statistics(was),
+            "simulated": wait_statistics(now),
+            "error": float(now.mean()) / mean - 1 if mean > 0 else None,
+            "median_absolute_error_s": float(np.median(np.abs(now - was))),
+        }
+
+    classes = {"all jobs": recorded}
+    classes |= {
+        f"{name} accelerators": m & recorded for name, m in size_classes(trace.accelerators)
+    }
+    classes |= {name: m & recorded for name, m in label_classes(trace.group)}
+    return {
+        "recorded_wait": wait_statistics(trace.wait_s[recorded]),
+        "simulated_wait_where_recorded": wait_statistics(done.wait_s[recorded]),
+        "recorded_against_simulated": {n: compare(m) for n, m in classes.items() if m.any()},
+    }
+
+
+def _from_sweep(done: Replay, swept: Sweep) -> Mapping[str, Any]:
+    total = swept.waited_s.sum(axis=0)
+    by_size = {
+        name: dict(zip(WAIT_REASONS, swept.waited_s[mask].sum(axis=0).tolist(), strict=True))
+        for name, mask in size_classes(done.trace.accelerators)
+    }
+    return {
+        "waited_s": dict(zip(WAIT_REASONS, total.tolist(), strict=True)),
+        "waited_s_by_size": by_size,
+        "idle_accelerator_s": swept.mean_idle(),
+        "longest_queue": int(swept.queued.max()),
+    }
