@@ -96,7 +96,7 @@ def add_torus(
     """
     index = dict(zip(product(*map(range, sides)), chips, strict=True))
     for place, name in index.items():
-        graph.add_node(name, kind="accelerator", tier=0, pod=place[0], place=place)
+        graph.add_node(name, kind="accelerator", tier=-1, pod=place[0])
     for place, name in index.items():
         for dimension, side in enumerate(sides):
             if side == 1 or (side == 2 and place[dimension] == 1):

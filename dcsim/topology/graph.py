@@ -1,9 +1,10 @@
 """Conventions of the networkx graph that every topology is built as.
 
 Vertices are stations (`kind` node or storage) and switches (`kind` switch, or accelerator
-where chips forward themselves); `tier` 0 for stations, 1 for leaves and so on, `pod` tells
-which part of the fabric a vertex belongs to. Edges are cables: `kind`, `nic` (index of the
-NIC at a station), `capacity_bytes_per_s` and `latency_s`, both for each direction.
+where chips forward themselves); `tier` is 0 for stations, 1 for leaves and so on, -1 for
+chips, and `pod` tells which part of the fabric a vertex belongs to. Edges are cables:
+`kind`, `nic` (index of the NIC at a station), `capacity_bytes_per_s` and `latency_s`, both
+for each direction.
 """
 
 from typing import Any
