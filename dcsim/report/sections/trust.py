@@ -62,9 +62,20 @@ def _published(view: View, figures: dict[str, bytes]) -> str:
     largest = sorted(names.items(), key=lambda item: (-len(item[1]), item[0]))[:GROUPS]
     groups = [(name, c) for name, own in largest if (c := comparison(own, "row_id")) is not None]
     figures["published"] = by_group_svg(groups, LEFT_MM, HEIGHT_MM)
-    message = f"{runs.ratio.size:,} published training runs: {error_sentence(runs)}."
+    message = (
+        f"{runs.ratio.size:,} published training runs: {error_sentence(runs)}.{_held_out(view)}"
+    )
     note = "One dot a run, line: median of the accelerator; shaded: within 10 %."
     return panel("published", LEFT_MM, message, note)
+
+
+def _held_out(view: View) -> str:
+    """The error for runs that a fit has not seen, where the results tell it."""
+    for row in view.rows("sources"):
+        if plain_text(row.get("item")) == "step model, median held-out error":
+            error = percent(row.get("value"))
+            return f" The fit has seen them; of sources it has not seen, it misses {error}."
+    return ""
 
 
 def _host(view: View, figures: dict[str, bytes]) -> str:
