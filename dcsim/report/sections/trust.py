@@ -74,7 +74,7 @@ def _held_out(view: View) -> str:
     for row in view.rows("sources"):
         if plain_text(row.get("item")) == "step model, median held-out error":
             error = percent(row.get("value"))
-            return f" The fit has seen them; of sources it has not seen, it misses {error}."
+            return f" All are in the fit; on sources held out of it the median error is {error}."
     return ""
 
 
