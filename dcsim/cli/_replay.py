@@ -2,44 +2,222 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
-from dcsim.records import InputError
-from dcsim.simulation.replay import Replay, audit, replay, summarise
-from dcsim.units import format_quantity
-from dcsim.workload.traces import read_trace
+from dcsim.cli._replay_files import write_jobs, write_json, write_segments, write_waits
+from dcsim.cli._replay_text import summary_lines, why_lines
+from dcsim.cli.replay import Request
+from dcsim.records import Fault, InputError
+from dcsim.simulation.replay import Options, Replay, audit, replay, summarise
+from dcsim.simulation.replay.options import parse_quotas, parse_tuning, parse_window
+from dcsim.simulation.replay.sweep import Sweep, sweep
+from dcsim.units import QuantityError, format_quantity, parse
+from dcsim.workload.traces import Trace, prepared, read_trace
 
 
-def run(
-    trace: Path,
-    policy: str,
-    gpus: int | None,
-    nodes: str | None,
-    cluster: Path | None,
-    out: Path | None,
-    trace_format: str | None,
-    audited: bool,
-    as_json: bool,
-) -> None:
-    """Replay, write the table, print the summary; raises `InputError` on wrong input."""
-    n_nodes, per_node, pool = _machine(gpus, nodes, cluster)
-    done = replay(read_trace(trace, trace_format), policy, n_nodes, per_node, pool=pool)
-    for reason, count in done.trace.dropped.items():
-        typer.echo(f"{count:,} dropped: {reason}", err=True)
-    if audited:
+def run(request: Request) -> None:
+    """Replay, write the tables, print the summary; raises `InputError` on wrong input."""
+    machine = _machine(request.gpus, request.nodes, request.cluster)
+    options = _options(request)
+    _check_fractional(request, pool=machine[2])
+    warmup_s = _time(request.warmup, "--warmup")
+    trace = _trace(request)
+    if request.save_trace is not None:
+        from dcsim.workload.traces.write import write_trace
+
+        write_trace(trace, request.save_trace)
+    done = _replayed(trace, request, machine, options)
+    _report_rows(done)
+    if request.audit:
         faults = audit(done)
         if faults:
             raise RuntimeError("the schedule breaks its own rules: " + "; ".join(faults))
         typer.echo("audit: no rule broken at any event", err=True)
-    if out is not None:
-        write_jobs(done, out)
-    summary = summarise(done)
-    typer.echo(json.dumps(summary, indent=2) if as_json else "\n".join(_lines(summary)))
+    if request.out is not None:
+        write_jobs(done, request.out)
+        if done.segments is not None:
+            write_segments(done, request.out.with_name("segments.csv"))
+    swept = None if request.fractional else sweep(done)
+    summary = summarise(done, swept, warmup_s=warmup_s)
+    summary |= _further(request, trace, machine, options)
+    if swept is not None:
+        _write_views(request, done, swept, warmup_s)
+    lines = list(summary_lines(summary))
+    if request.why is not None:
+        from dcsim.simulation.replay.why import why
+
+        reason = why(done, request.why)
+        summary["why"] = _plain(reason)
+        lines = list(why_lines(reason))
+    typer.echo(json.dumps(summary, indent=2) if request.as_json else "\n".join(lines))
+
+
+def _check_fractional(request: Request, *, pool: bool) -> None:
+    """Sharing needs nodes, and what looks into a replay over time needs whole accelerators."""
+    if not request.fractional:
+        return
+    if pool:
+        raise InputError("--fractional shares the accelerators of nodes; use --nodes NxG")
+    whole_only = {
+        "--p95-wait": request.p95_wait,
+        "--replicas": request.replicas or None,
+        "--why": request.why,
+        "--waits": request.waits,
+        "--trace-events": request.trace_events,
+        "--plot": request.plot,
+    }
+    for option, value in whole_only.items():
+        if value is not None:
+            raise InputError(f"{option} looks at whole accelerators; drop --fractional")
+
+
+def _replayed(
+    trace: Trace, request: Request, machine: tuple[int, int, bool], options: Options
+) -> Replay:
+    n_nodes, per_node, pool = machine
+    if request.fractional:
+        from dcsim.simulation.replay.sharing import replay_sharing
+
+        return replay_sharing(trace, request.policy, n_nodes, per_node, options)
+    return replay(trace, request.policy, n_nodes, per_node, pool=pool, options=options)
+
+
+def _trace(request: Request) -> Trace:
+    """The trace as read, or jobs drawn from its shape or from published statistics."""
+    if request.generate is None:
+        return read_trace(request.trace, request.trace_format)
+    from dcsim.workload.traces.generate import fit, generate, published
+
+    if request.trace.suffix in (".yaml", ".yml"):
+        shape = published(_statistics(request.trace))
+    else:
+        shape = fit(read_trace(request.trace, request.trace_format))
+    return generate(shape, request.generate, np.random.default_rng(request.seed))
+
+
+def _statistics(path: Path) -> Mapping[str, Any]:
+    import yaml
+
+    if not path.is_file():
+        raise InputError(Fault("no such file", file=str(path)))
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(Fault(f"not YAML: {error}", file=str(path))) from None
+    if not isinstance(found, dict):
+        raise InputError(Fault("published statistics are keys with values", file=str(path)))
+    return found
+
+
+def _options(request: Request) -> Options:
+    quota, quota_by = parse_quotas(request.quota)
+    windows = [parse_window(text, reserved=False) for text in request.maintenance]
+    windows += [parse_window(text, reserved=True) for text in request.reserve]
+    return Options(
+        placement=request.placement,
+        quota=quota,
+        quota_by=quota_by,
+        windows=tuple(windows),
+        restart_s=_time(request.restart_cost, "--restart-cost"),
+        tuning=parse_tuning(request.tune),
+    )
+
+
+def _time(text: str, option: str) -> float:
+    """Seconds of `5min` or of a plain number of seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = parse(text, "time")
+        except QuantityError as error:
+            raise InputError(f"{option}: {error}") from None
+    if not 0 <= seconds < float("inf"):
+        raise InputError(f"{option} {text}: a time is not negative")
+    return seconds
+
+
+def _report_rows(done: Replay) -> None:
+    for reason, count in done.trace.dropped.items():
+        typer.echo(f"{count:,} dropped: {reason}", err=True)
+    for reason, count in done.trace.odd.items():
+        typer.echo(f"{count:,} odd: {reason}", err=True)
+
+
+def _further(
+    request: Request, trace: Trace, machine: tuple[int, int, bool], options: Options
+) -> dict[str, Any]:
+    """The search for the fewest nodes and the jittered copies, where asked for."""
+    found: dict[str, Any] = {}
+    n_nodes, per_node, pool = machine
+    if request.p95_wait is not None:
+        from dcsim.simulation.replay.search import fewest_nodes
+
+        target_s = _time(request.p95_wait, "--p95-wait")
+        least = fewest_nodes(trace, request.policy, per_node, target_s, pool=pool, options=options)
+        found["fewest"] = {
+            "nodes" if not pool else "accelerators": least.nodes,
+            "target_p95_s": target_s,
+            "p95_s": least.p95_s,
+            "tried": {str(nodes): p95 for nodes, p95 in least.tried.items()},
+        }
+    if request.replicas:
+        from dcsim.simulation.replay.replicas import replicate
+
+        copies = replicate(
+            prepared(trace, n_nodes * per_node),
+            request.policy,
+            n_nodes,
+            per_node,
+            pool=pool,
+            options=options,
+            replicas=request.replicas,
+            jitter_s=_time(request.jitter, "--jitter"),
+            seed=request.seed,
+        )
+        found["replicas"] = {"count": request.replicas} | {
+            name: dict(
+                zip(("value", "ci95_low", "ci95_high"), copies.interval(values), strict=True)
+            )
+            for name, values in (("mean_s", copies.mean_s), ("p95_s", copies.p95_s))
+        }
+    return found
+
+
+def _write_views(request: Request, done: Replay, swept: Sweep, warmup_s: float) -> None:
+    """The files that show the replay over time."""
+    if request.waits is not None:
+        write_waits(done, swept, request.waits)
+    first, last = float(swept.time_s[0]), float(swept.time_s[-1])
+    if request.window is not None:
+        parts = request.window.split("..")
+        if len(parts) != 2:
+            raise InputError(f'--window "{request.window}": write FROM..UNTIL, as in "2d..3d"')
+        first, last = (_time(part, "--window") for part in parts)
+        if not (first < last and first < swept.time_s[-1] and last > swept.time_s[0]):
+            raise InputError(
+                f"--window: the replay goes from {format_quantity(swept.time_s[0], 'time')} "
+                f"to {format_quantity(swept.time_s[-1], 'time')}"
+            )
+    if request.trace_events is not None:
+        from dcsim.simulation.replay.trace_events import trace_events
+
+        write_json(trace_events(done, swept, first, last), request.trace_events)
+    if request.plot is not None:
+        from dcsim.cli._replay_plot import write_plot
+
+        write_plot(done, swept, first, last, warmup_s, request.plot)
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(record)
 
 
 def _machine(gpus: int | None, nodes: str | None, cluster: Path | None) -> tuple[int, int, bool]:
@@ -69,79 +247,3 @@ def _scenario_machine(path: Path) -> tuple[int, int, bool]:
             f"{' and '.join(map(str, sorted(sizes)))} accelerators; use --nodes NxG"
         )
     return sum(group.count for group in groups), sizes.pop(), False
-
-
-def write_jobs(done: Replay, path: Path) -> None:
-    """Write one row for each job that ran, in the trace's order, atomically."""
-    partial = path.with_name(path.name + ".part")
-    with partial.open("w", encoding="utf-8", newline="") as file:
-        file.write("job_id,submit_s,start_s,end_s,gpus,nodes\n")
-        file.writelines(_rows(done))
-    partial.replace(path)
-
-
-def _rows(done: Replay) -> Iterator[str]:
-    trace = done.trace
-    times = (_shortest(column) for column in (trace.submit_s, done.start_s, done.end_s))
-    placements = _placements(done)
-    ids = (_csv_field(job) for job in trace.job_id)
-    columns = zip(ids, *times, trace.accelerators.tolist(), placements, strict=True)
-    for job, submit, start, end, gpus, nodes in columns:
-        yield f"{job},{submit},{start},{end},{gpus},{nodes}\n"
-
-
-def _csv_field(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text
-
-
-def _shortest(column: Any) -> Iterator[str]:
-    """The shortest text that reads back exactly; whole numbers without a point."""
-    return (repr(int(x)) if x.is_integer() and abs(x) < 2**53 else repr(x) for x in column.tolist())
-
-
-def _placements(done: Replay) -> Iterator[str]:
-    if done.nodes is None or done.counts is None or done.offsets is None:
-        yield from ("" for _ in range(len(done.trace)))
-        return
-    pairs = [f"{n}:{c}" for n, c in zip(done.nodes.tolist(), done.counts.tolist(), strict=True)]
-    offsets = done.offsets.tolist()
-    for begin, end in pairwise(offsets):
-        yield " ".join(pairs[begin:end])
-
-
-def _lines(summary: Mapping[str, Any]) -> Iterator[str]:
-    where = (
-        f"{summary['accelerators']:,} accelerators"
-        if summary["nodes"] is None
-        else f"{summary['nodes']:,} nodes, {summary['accelerators']:,} accelerators"
-    )
-    yield f" {summary['jobs']:,} jobs under {summary['policy']} on {where}"
-    yield ""
-    yield f" {'':24}{'jobs':>9}{'mean':>10}{'P50':>10}{'P95':>10}{'max':>10}"
-    yield _wait_line("wait, all jobs", summary["wait"])
-    for name, statistics in summary["wait_by_size"].items():
-        yield _wait_line(f"  {name} accelerators", statistics)
-    for name, statistics in summary["wait_by_group"].items():
-        yield _wait_line(f"  {name}", statistics)
-    if "recorded_wait" in summary:
-        yield _wait_line("recorded in the trace", summary["recorded_wait"])
-        yield _wait_line("simulated, same jobs", summary["simulated_wait_where_recorded"])
-    yield ""
-    yield (
-        f" utilisation {summary['utilisation']:.1%}, offered load {summary['offered_load']:.2f}, "
-        f"makespan {format_quantity(summary['makespan_s'], 'time')}"
-    )
-    yield (
-        f" bounded slowdown {summary['bounded_slowdown_mean']:.3g} mean, "
-        f"{summary['bounded_slowdown_p95']:.3g} at P95"
-    )
-    if summary["unstable_queue"]:
-        yield " the queue is unstable: waits grow for as long as jobs arrive"
-
-
-def _wait_line(label: str, statistics: Mapping[str, float]) -> str:
-    times = "".join(
-        f"{format_quantity(statistics[key], 'time'):>10}"
-        for key in ("mean_s", "p50_s", "p95_s", "max_s")
-    )
-    return f" {label[:24]:24}{int(statistics['jobs']):>9,}{times}"

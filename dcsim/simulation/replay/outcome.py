@@ -39,7 +39,9 @@ class Replay:
     `start_s` (the first, where a job was interrupted) and `end_s` have shape (n,). On nodes,
     job j holds `counts[i]` accelerators of `nodes[i]` for i from `offsets[j]` to
     `offsets[j + 1]`, in its last segment where it has several; on a pool these are None.
-    `segments` is None where every job ran in one piece.
+    `segments` is None where every job ran in one piece. Where jobs share accelerators, all
+    counts are in thousandths (`unit`), and `fragmented_share` says how much of what was free
+    an average job could not use.
     """
 
     trace: Trace
@@ -53,6 +55,8 @@ class Replay:
     offsets: Ints | None = None
     segments: Segments | None = None
     options: Options | None = None
+    unit: int = 1
+    fragmented_share: float | None = None
 
     @property
     def wait_s(self) -> Floats:
@@ -61,7 +65,7 @@ class Replay:
 
     @property
     def capacity(self) -> int:
-        """Accelerators of the cluster."""
+        """Accelerators of the cluster, in units."""
         return self.n_nodes * self.per_node
 
     def stretches(self) -> Segments:

@@ -45,6 +45,11 @@ def size_classes(accelerators: NDArray[np.int64]) -> Iterator[tuple[str, Bools]]
         low, high = high + 1, high * 2
 
 
+def whole_accelerators(done: Replay) -> NDArray[np.int64]:
+    """What each job asked for, parts rounded up to one; shape (n,)."""
+    return -(-done.trace.accelerators // done.unit)
+
+
 def label_classes(labels: NDArray[Any]) -> Iterator[tuple[str, Bools]]:
     """Jobs by label, the largest classes first; none where no job has a label."""
     names, index, sizes = np.unique(labels.astype(str), return_inverse=True, return_counts=True)
@@ -87,10 +92,11 @@ def summarise(done: Replay, swept: Sweep | None = None, *, warmup_s: float = 0.0
     counted = trace.submit_s >= first + warmup_s
     if not counted.any():
         counted = np.ones(len(trace), bool)
-    slowdown = bounded_slowdown(wait, trace.run_s)[counted]
+    idle_s = wait if done.segments is None else done.end_s - trace.submit_s - trace.run_s
+    slowdown = bounded_slowdown(idle_s, trace.run_s)[counted]
     summary: dict[str, Any] = {
         "policy": done.policy,
-        "accelerators": done.capacity,
+        "accelerators": done.capacity // done.unit,
         "nodes": done.n_nodes if done.nodes is not None else None,
         "jobs": len(trace),
         "dropped": dict(trace.dropped),
@@ -104,7 +110,7 @@ def summarise(done: Replay, swept: Sweep | None = None, *, warmup_s: float = 0.0
         "makespan_s": last - first,
         "offered_load": offered_load(done),
         "unstable_queue": is_unstable(done),
-        "wait_by_size": _by_class(wait, counted, size_classes(trace.accelerators)),
+        "wait_by_size": _by_class(wait, counted, size_classes(whole_accelerators(done))),
         "wait_by_group": _by_class(wait, counted, label_classes(trace.group)),
         "wait_by_user": _by_class(wait, counted, label_classes(trace.user)),
         "wait_by_priority": {}
@@ -116,6 +122,8 @@ def summarise(done: Replay, swept: Sweep | None = None, *, warmup_s: float = 0.0
         summary["interruptions"] = int(held.job.size - len(trace))
         summary["restart_s"] = busy_beyond_work(done)
     summary |= recorded_errors(done)
+    if done.fragmented_share is not None:
+        summary["fragmented_share_of_free"] = done.fragmented_share
     if swept is not None:
         summary |= _from_sweep(done, swept)
     return summary
@@ -137,7 +145,8 @@ def allocated_by_ending(done: Replay) -> dict[str, float]:
     Only completed ones were useful; `unknown` where the trace does not tell.
     """
     held = done.stretches()
-    seconds = np.bincount(held.job, (held.end_s - held.start_s) * held.gpus, len(done.trace))
+    lasted = (held.end_s - held.start_s) * held.gpus / done.unit
+    seconds = np.bincount(held.job, lasted, len(done.trace))
     kinds = endings(done.trace.status)
     return {str(kind): float(seconds[kinds == kind].sum()) for kind in sorted(set(kinds.tolist()))}
 
@@ -172,9 +181,9 @@ def recorded_errors(done: Replay) -> dict[str, Any]:
 
     classes = {"all jobs": recorded}
     classes |= {
-        f"{name} accelerators": m & recorded for name, m in size_classes(trace.accelerators)
+        f"{name} accelerators": m & recorded for name, m in size_classes(whole_accelerators(done))
     }
-    classes |= {name: m & recorded for name, m in label_classes(trace.group)}
+    classes |= {f"vc {name}": m & recorded for name, m in label_classes(trace.group)}
     return {
         "recorded_wait": wait_statistics(trace.wait_s[recorded]),
         "simulated_wait_where_recorded": wait_statistics(done.wait_s[recorded]),
@@ -186,7 +195,7 @@ def _from_sweep(done: Replay, swept: Sweep) -> Mapping[str, Any]:
     total = swept.waited_s.sum(axis=0)
     by_size = {
         name: dict(zip(WAIT_REASONS, swept.waited_s[mask].sum(axis=0).tolist(), strict=True))
-        for name, mask in size_classes(done.trace.accelerators)
+        for name, mask in size_classes(whole_accelerators(done))
     }
     return {
         "waited_s": dict(zip(WAIT_REASONS, total.tolist(), strict=True)),
