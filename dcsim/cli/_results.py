@@ -7,10 +7,27 @@ import typer
 
 if TYPE_CHECKING:
     from dcsim.records import Result
+    from dcsim.records.profile import Profile
     from dcsim.scenario.resolved import Scenario
 
 #: Where results go unless `--out` says otherwise.
 REPORTS = Path("reports")
+
+
+def read_profile(path: Path | None) -> "Profile | None":
+    """The profile that the user names, with a warning where it is another machine's.
+
+    None without a name; the one that ships is read then, and is nobody's machine.
+    """
+    if path is None:
+        return None
+    from dcsim.calibration import load_profile
+    from dcsim.calibration.identity import machine_warnings
+
+    profile = load_profile(path)
+    for warning in machine_warnings(profile):
+        typer.echo(f"{path}: {warning}", err=True)
+    return profile
 
 
 def deliver(

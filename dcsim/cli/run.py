@@ -25,11 +25,12 @@ def command(
 ) -> None:
     """Simulate the scenario as given; an open layout is the fastest that fits."""
     from dcsim import api
-    from dcsim.cli._results import deliver
+    from dcsim.cli._results import deliver, read_profile
     from dcsim.cli.progress import reporting
 
     began = time.monotonic()
     loaded = api.load_scenario(scenario)
+    used = read_profile(profile)
     with reporting() as progress:
-        result = api.run(loaded, seed=seed, profile=profile, measure=measure, progress=progress)
+        result = api.run(loaded, seed=seed, profile=used, measure=measure, progress=progress)
     deliver(result, loaded, out, as_json, time.monotonic() - began)
