@@ -57,6 +57,8 @@ def _nobody_starts_early(jobs: Sequence[Job]) -> None:
 
 
 def _no_link_is_over_capacity(world: World) -> None:
+    if not world.traffic.settled:
+        return
     rates = world.traffic.fluid.link_rates()
     over = rates > world.traffic.capacity * (1.0 + TOLERANCE)
     if np.any(over):

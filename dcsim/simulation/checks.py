@@ -1,11 +1,11 @@
 """Named checks of a simulation spec; each fault says what is wrong and what would be right."""
 
 from collections.abc import Iterator
-from math import isfinite
+from math import inf, isfinite
 
 from dcsim.records import Fault, InputError
 from dcsim.scheduling.policies import placement, scheduler
-from dcsim.simulation.spec import JobSpec, RealJobSpec, SimulationSpec, TrainingJobSpec
+from dcsim.simulation.spec import JobSpec, RealJobSpec, SimulationSpec, StorageSpec, TrainingJobSpec
 
 
 def check(spec: SimulationSpec) -> None:
@@ -24,6 +24,12 @@ def _pools(spec: SimulationSpec) -> Iterator[Fault]:
     for pool in spec.pools:
         if pool.nodes < 1 or pool.accelerators_per_node < 1:
             yield Fault(f"pool {pool.name} is empty; it needs a node with an accelerator")
+        for cache in pool.caches:
+            rates = (cache.bytes_per_node, cache.read_bytes_per_s, cache.write_bytes_per_s)
+            if not min(rates) > 0.0:
+                yield Fault(
+                    f"cache {cache.name} of pool {pool.name} needs a size and rates above 0"
+                )
         if pool.nic_bytes_per_s <= 0.0:
             yield Fault(f"nodes of pool {pool.name} need a NIC rate above 0")
         if not 0 <= spec.spares.get(pool.name, 0) <= pool.nodes:
@@ -42,10 +48,44 @@ def _storage(spec: SimulationSpec) -> Iterator[Fault]:
             yield Fault("storage needs at least one server and rates above 0")
         if storage.write_overhead < 1.0:
             yield Fault("storage cannot write fewer bytes than it is given (write_overhead < 1)")
+        yield from _servers(storage)
+        yield from _upkeep(storage)
     if spec.routes is not None:
         nodes = sum(pool.nodes for pool in spec.pools)
         if spec.routes.node_group.size > nodes:
             yield Fault(f"the routes describe {spec.routes.node_group.size} nodes of {nodes}")
+
+
+def _servers(storage: StorageSpec) -> Iterator[Fault]:
+    limits = (storage.operations_per_s, storage.metadata_operations_per_s)
+    if min(limits) <= 0.0 or not storage.request_bytes > 0.0 or storage.operations_per_file < 0.0:
+        yield Fault("storage needs operations a second and sizes of requests above 0")
+    if storage.data_parts < 1 or storage.parity_parts < 0 or storage.metadata_servers < 0:
+        yield Fault("storage needs at least one data part, and no negative count of servers")
+    origin = storage.origin
+    if origin is not None and not 0.0 < origin.read_bytes_per_s < inf:
+        yield Fault(f"origin {origin.name} of the data needs a finite rate above 0")
+
+
+def _upkeep(storage: StorageSpec) -> Iterator[Fault]:
+    upkeep = storage.upkeep
+    if upkeep is None:
+        return
+    if storage.servers < 2:
+        yield Fault("storage of one server cannot lose it; give it at least two servers")
+    values = (upkeep.held_bytes, upkeep.failures_per_s, upkeep.detect_s, upkeep.replace_s)
+    if min(values) < 0.0 or not all(map(isfinite, values)) or not upkeep.rebuild_bytes_per_s > 0.0:
+        yield Fault("the rebuild of a storage server needs finite sizes and times, rates above 0")
+    if upkeep.failures_per_s * max(upkeep.detect_s + upkeep.replace_s, 1.0) > 1.0:
+        yield Fault("storage servers fail faster than they can be replaced; lower their rate")
+    for loss in upkeep.losses:
+        if not 0 <= loss.server < storage.servers:
+            yield Fault(
+                f"storage server {loss.server} cannot be lost; "
+                f"the servers are 0 to {storage.servers - 1}"
+            )
+        if not (isfinite(loss.time_s) and loss.time_s >= 0.0):
+            yield Fault(f"storage server {loss.server} must be lost at a time of at least 0")
 
 
 def _failures(spec: SimulationSpec) -> Iterator[Fault]:
@@ -101,9 +141,19 @@ def _training(job: TrainingJobSpec) -> Iterator[Fault]:
         job.restore_bytes,
         job.start_s,
         job.step_log_spread,
+        job.file_bytes,
+        job.checkpoint_snapshot_s,
+        job.local_save_s,
+        job.local_restore_s,
     )
     if min(sizes) < 0.0 or not all(map(isfinite, sizes)):
         yield Fault(f"sizes and times of job {job.name} must be finite and at least 0")
+    if job.prefetch < 0 or not job.dataset_bytes > 0.0:
+        yield Fault(f"job {job.name} needs a data set above 0 bytes and no negative prefetch")
+    if job.local_interval_s is not None and not job.local_interval_s > 0.0:
+        yield Fault(f"job {job.name} needs an interval of local saves above 0, or none")
+    if job.local_copies < 1 or (job.checkpoint_writers is not None and job.checkpoint_writers < 1):
+        yield Fault(f"job {job.name} needs at least one node that writes, and one local copy")
 
 
 def _real(spec: SimulationSpec, job: RealJobSpec) -> Iterator[Fault]:

@@ -10,7 +10,8 @@ from dcsim.simulation.dispatch import Held
 from dcsim.simulation.record import JobRecord
 from dcsim.simulation.signals import Disturbed, Stop
 from dcsim.simulation.spec import JobSpec
-from dcsim.simulation.traffic import READ, WRITE, Port, nic_count
+from dcsim.simulation.storage_links import WRITE, Files
+from dcsim.simulation.traffic import Port, nic_count
 from dcsim.simulation.world import World
 
 #: A phase runs until it hands over to the next one; None ends the job.
@@ -161,9 +162,14 @@ class Job:
         assert self.held is not None
         pool = self.world.nodes.pools[self.pool]
         nics = nic_count(pool, self.held.counts)
+        files = self._files() if self.heavy else None
         self.port = self.world.traffic.attach(
-            self.pool, self.held.nodes, nics, self.heavy, self._disturbed
+            (self.name, self.pool), self.held.nodes, nics, files, self._disturbed
         )
+
+    def _files(self) -> Files:
+        """How the bytes that the job moves are cut."""
+        return Files()
 
     def _reopen_port(self) -> None:
         """Other nodes, other links."""
@@ -172,7 +178,7 @@ class Job:
             self._open_port()
 
     def _disturbed(self) -> None:
-        """Another job begins to share the storage: what was fast-forwarded is cut."""
+        """The storage changes or is shared from now on: what was fast-forwarded is cut."""
         if self._fast:
             self._interrupt(Disturbed())
 
@@ -233,13 +239,13 @@ class Job:
         """Move at the idle rate until done or until another job begins to use the storage."""
         assert self.port is not None
         traffic, begun = self.world.traffic, self.now
+        rate = self.port.idle_bytes_per_s.get(direction, float("inf"))
         duration = traffic.idle_s(self.port, direction, size_bytes)
         moved = size_bytes
         self._fast = True
         try:
             yield self.world.environment.timeout(duration)
         except simpy.Interrupt as signal:
-            rate = self.port.idle_bytes_per_s[direction]
             moved = min((self.now - begun) * rate, size_bytes) if duration else size_bytes
             if not isinstance(signal.cause, Disturbed):
                 raise
@@ -265,7 +271,7 @@ class Job:
             self._count(direction, moved)
 
     def _count(self, direction: str, size_bytes: float) -> None:
-        if direction == READ:
-            self.read_bytes += size_bytes
-        elif direction == WRITE:
+        if direction == WRITE:
             self.written_bytes += size_bytes
+        else:
+            self.read_bytes += size_bytes

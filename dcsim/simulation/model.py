@@ -13,10 +13,12 @@ from dcsim.simulation.dispatch import Dispatcher
 from dcsim.simulation.events import ARRIVAL, LAST, EventLog, after
 from dcsim.simulation.failing import Failures
 from dcsim.simulation.job import Job
+from dcsim.simulation.load import load
 from dcsim.simulation.nodes import Nodes
 from dcsim.simulation.real_job import RealJob
 from dcsim.simulation.record import NodeRecords, SimulationRecord
 from dcsim.simulation.repair import Workshop
+from dcsim.simulation.servers import Servers
 from dcsim.simulation.signals import Stop
 from dcsim.simulation.spec import SimulationSpec, TrainingJobSpec
 from dcsim.simulation.streams import streams
@@ -60,11 +62,15 @@ def _world(spec: SimulationSpec, seed: int) -> World:
     random = streams(seed)
     dispatcher = Dispatcher(environment, nodes, log, (spec.scheduler, spec.placement))
     slots = min(len(spec.jobs), int(nodes.capacity.sum()))
+    traffic = Traffic(environment, spec, slots)
     return World(
         environment=environment,
         nodes=nodes,
         workshop=Workshop(environment, nodes, dispatcher, log, random.repairs),
-        traffic=Traffic(environment, spec, slots),
+        traffic=traffic,
+        servers=Servers(environment, spec.storage, traffic, log, random.servers)
+        if spec.storage is not None
+        else None,
         dispatcher=dispatcher,
         books=Books(len(spec.pools)),
         log=log,
@@ -137,6 +143,8 @@ def _record(
     traffic = world.traffic
     links = traffic.records(end_s)
     shared = links.capacity_bytes_per_s[: len(traffic.names)]
+    servers = world.servers
+    points = spec.timeline_points
     return SimulationRecord(
         seed=seed,
         end_s=end_s,
@@ -147,8 +155,11 @@ def _record(
         events=tuple(world.log.entries),
         ledger=total_ledger(cluster),
         ledgers=ledgers,
-        timeline=timeline(marks, traffic.log, shared, end_s, spec.timeline_points),
+        timeline=timeline(marks, traffic.log, shared, end_s, points),
         event_count=outcome.events,
+        servers=servers.records(end_s) if servers is not None else None,
+        load=load(traffic, servers, end_s, points) if servers is not None else None,
+        held_back_s=traffic.blame.seconds(end_s) if traffic.blame is not None else {},
     )
 
 

@@ -9,7 +9,7 @@ import simpy
 from dcsim.simulation.job import Job, Phase, Phases
 from dcsim.simulation.record import JobRecord
 from dcsim.simulation.spec import RealJobSpec
-from dcsim.simulation.traffic import READ, WRITE
+from dcsim.simulation.storage_links import READ, WRITE
 from dcsim.simulation.world import World
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.cost.storage_servers import Durability
 from dcsim.records import Ledger
 
 Floats = NDArray[np.float64]
@@ -22,6 +23,10 @@ EVENT_KINDS: Mapping[str, str] = {
     "resume": "the job trains again after restart and restore",
     "repaired": "the node is back",
     "end": "the job is done",
+    "server_lost": "a storage server is lost; what it held is read from others",
+    "server_rebuilt": "what a lost storage server held is restored elsewhere",
+    "server_back": "a storage server serves again",
+    "data_lost": "more storage servers are missing than the redundancy allows",
 }
 
 #: Series of the timeline with their units.
@@ -112,6 +117,42 @@ class LinkRecords:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerRecords:
+    """The data servers of the storage; arrays of shape (n_servers,).
+
+    Bytes are those of the servers' drives, amplification, degraded reads and rebuilds
+    included; `missing_s` is the time in which what a server held was not restored, `away_s`
+    the time in which it did not serve. `data_losses` counts the moments at which more
+    servers were missing than the redundancy allows; the data is then taken to come back
+    from elsewhere. `durability` is the closed form at the rate of failures given; None
+    where servers are not lost at random.
+    """
+
+    names: tuple[str, ...]
+    read_bytes: Floats
+    written_bytes: Floats
+    missing_s: Floats
+    away_s: Floats
+    losses: int
+    rebuilt_bytes: float
+    data_losses: int
+    durability: Durability | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRecords:
+    """Loads over time: means over equal intervals that end at `time_s`, shape (n,).
+
+    `share` has shape (n, n_names): of the links' capacities and of the servers' drives
+    when all is well. Servers that are always alike are one entry.
+    """
+
+    names: tuple[str, ...]
+    time_s: Floats
+    share: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class EventRecord:
     """One entry of the event log; `job` is empty and `node` -1 where none is meant."""
 
@@ -137,7 +178,8 @@ class SimulationRecord:
     `end_s` is when it ended, `stopped` why: `done`, `horizon` or `event limit`.
     `ledger` covers all pools but local ones, `ledgers` each pool by name; both sum to
     accelerators x `end_s`. `event_count` is the number of events that the kernel
-    processed: equal runs have equal counts.
+    processed: equal runs have equal counts. `held_back_s` is the time that each shared
+    link held each job back, by job and link, where the spec asks for it.
     """
 
     seed: int
@@ -151,6 +193,9 @@ class SimulationRecord:
     ledgers: Mapping[str, Ledger]
     timeline: Timeline
     event_count: int
+    servers: ServerRecords | None = None
+    load: LoadRecords | None = None
+    held_back_s: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def job(self, name: str) -> JobRecord:
         """The job of that name; KeyError when there is none."""

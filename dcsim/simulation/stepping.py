@@ -1,6 +1,6 @@
 """How a training run makes progress: stretches of steps, checkpoints, trains of both."""
 
-from math import exp
+from math import exp, inf
 
 import simpy
 
@@ -12,10 +12,12 @@ from dcsim.simulation.cycles import (
     blocking_progress,
     blocking_train_s,
 )
+from dcsim.simulation.feed import Feed, feeds
 from dcsim.simulation.job import Job, Phases
 from dcsim.simulation.saved import SavedHistory
 from dcsim.simulation.spec import TrainingJobSpec
-from dcsim.simulation.traffic import READ, WRITE, Transfer
+from dcsim.simulation.storage_links import DATA, FIRST_DATA, WRITE, Files
+from dcsim.simulation.traffic import Transfer
 from dcsim.simulation.world import World
 
 #: Waiting below this share of a stretch is rounding.
@@ -47,7 +49,17 @@ class SteppingJob(Job):
         if spec.checkpoint_interval_s is not None:
             wanted = round(spec.checkpoint_interval_s / self.step_s)
             self.steps_per_save = min(max(wanted, 1), spec.steps)
-        undisturbed = spec.start_s + spec.steps * self.step_s
+        #: What saving without the storage adds to a step; spread evenly over the steps.
+        self.pause_s = 0.0
+        if not spec.checkpoint_blocking:
+            self.pause_s += spec.checkpoint_snapshot_s / self.steps_per_save
+        self.steps_per_local_save = 0
+        if spec.local_interval_s is not None:
+            self.steps_per_local_save = max(round(spec.local_interval_s / self.step_s), 1)
+            self.pause_s += spec.local_save_s / self.steps_per_local_save
+        self.feeds = feeds(spec, world.nodes.pools[pool], world.traffic.storage)
+        self.filled_at = self.feeds.epoch_steps
+        undisturbed = spec.start_s + spec.steps * (self.step_s + self.pause_s)
         self.estimate_s = undisturbed if spec.estimate_s is None else spec.estimate_s
         self.step = 0.0
         self.segment = 0
@@ -79,44 +91,80 @@ class SteppingJob(Job):
 
     # Steps
 
-    def _wanted_bytes_per_s(self) -> float:
+    def _files(self) -> Files:
+        spec = self.spec
+        nodes = self.node_count
+        writers = nodes if spec.checkpoint_writers is None else spec.checkpoint_writers
+        return Files(
+            data_bytes=spec.file_bytes,
+            shuffled=spec.shuffle,
+            checkpoint_bytes=spec.checkpoint_bytes / spec.accelerators,
+            writing_share=min(writers / nodes, 1.0),
+        )
+
+    def _feed(self) -> Feed:
+        """Where the data of the next step comes from."""
+        if self.step < self.feeds.epoch_steps:
+            return self.feeds.first
+        return self.feeds.again if self.step < self.filled_at else self.feeds.later
+
+    def _feed_ends(self) -> float:
+        """The step at which data begins to come from elsewhere; inf for never."""
+        ahead = (s for s in (self.feeds.epoch_steps, self.filled_at) if s > self.step)
+        return min(ahead, default=inf)
+
+    def _wanted_bytes_per_s(self, feed: Feed) -> float:
         """The rate at which the job asks for data when nothing holds it back."""
         if self.spec.prefetch:
-            return self.spec.data_bytes_per_step / self.step_s
-        return self.spec.data_bytes_per_step / self._idle_step_s()
+            return feed.remote_bytes / self._unfed_step_s(feed)
+        return feed.remote_bytes / self._idle_step_s(feed)
 
-    def _idle_step_s(self) -> float:
+    def _unfed_step_s(self, feed: Feed) -> float:
+        """Wall time of a step whose remote data is there, but for one that cannot run ahead."""
+        own = self.step_s + self.pause_s
+        if not self.spec.prefetch:
+            return own + feed.local_s
+        # Batches that wait for their first byte overlap only as deep as is read ahead.
+        waiting = feed.latency_s / self.spec.prefetch if feed.remote_bytes else 0.0
+        return max(own, feed.local_s, waiting)
+
+    def _idle_step_s(self, feed: Feed) -> float:
         """Wall time of a step while nobody else uses the storage."""
-        size = self.spec.data_bytes_per_step
-        if size <= 0.0 or self.port is None:
-            return self.step_s
-        read_s = size / self.port.idle_bytes_per_s[READ]
-        return max(self.step_s, read_s) if self.spec.prefetch else self.step_s + read_s
+        unfed = self._unfed_step_s(feed)
+        if feed.remote_bytes <= 0.0 or self.port is None:
+            return unfed
+        read_s = feed.remote_bytes / self.port.idle_bytes_per_s[_purpose(feed)]
+        return max(unfed, read_s) if self.spec.prefetch else unfed + feed.latency_s + read_s
 
     def _compute(self) -> Phases:
-        """One stretch of steps, to the end of the segment."""
-        end = min(self.segment + self.steps_per_save, self.spec.steps)
-        steps = end - self.step
-        if steps <= 0.0:
-            return
-        if self.spec.data_bytes_per_step > 0.0 and self.world.traffic.storage is not None:
-            yield from self._compute_with_data(steps)
-        else:
-            begun = self.now
-            try:
-                yield self.world.environment.timeout(steps * self.step_s)
-            finally:
-                elapsed = self.now - begun
-                self._advance(min(elapsed / self.step_s, steps), elapsed)
-        self.step = float(end)
-        self.reached = max(self.reached, self.step)
+        """Stretches of steps to the end of the segment, one for each source of data."""
+        end = float(min(self.segment + self.steps_per_save, self.spec.steps))
+        while self.step < end:
+            stop = min(self._feed_ends(), end)
+            yield from self._stretch(stop - self.step)
+            self.step = stop
+            self.reached = max(self.reached, stop)
 
-    def _compute_with_data(self, steps: float) -> Phases:
+    def _stretch(self, steps: float) -> Phases:
+        """So many steps, with their data from one source."""
+        feed = self._feed()
+        if feed.remote_bytes > 0.0 and self.world.traffic.storage is not None:
+            yield from self._compute_with_data(steps, feed)
+            return
+        begun, step_s = self.now, self._unfed_step_s(feed)
+        try:
+            yield self.world.environment.timeout(steps * step_s)
+        finally:
+            elapsed = self.now - begun
+            self._advance(min(elapsed / step_s, steps), elapsed)
+
+    def _compute_with_data(self, steps: float, feed: Feed) -> Phases:
         """The stretch is the transfer of its data, wanted no faster than the steps need it."""
         assert self.port is not None
         traffic, begun = self.world.traffic, self.now
-        size = steps * self.spec.data_bytes_per_step
-        transfer = traffic.stream(self.port, size, self._wanted_bytes_per_s())
+        size = steps * feed.remote_bytes
+        wanted = self._wanted_bytes_per_s(feed)
+        transfer = traffic.stream(self.port, _purpose(feed), size, wanted)
         moved = 0.0
         try:
             yield from traffic.wait(transfer)
@@ -125,18 +173,20 @@ class SteppingJob(Job):
             moved = traffic.cancel(transfer)
             raise
         finally:
-            self._count(READ, moved)
+            self._count(DATA, moved)
             self._advance(steps * moved / size, self.now - begun)
 
     def _advance(self, steps: float, elapsed_s: float) -> None:
-        """`steps` steps were computed in `elapsed_s`; what exceeds them was waiting for data.
+        """`steps` steps were computed in `elapsed_s`; what exceeds them and their pauses for
+        saving was waiting for data.
 
         Steps that had been computed before count as recomputing, the others by their parts.
         """
         computing = min(steps * self.step_s, elapsed_s)
-        waiting = elapsed_s - computing
+        saving = min(steps * self.pause_s, elapsed_s - computing)
+        waiting = elapsed_s - computing - saving
         if waiting < _ROUNDING * elapsed_s:
-            computing, waiting = elapsed_s, 0.0
+            computing, waiting = elapsed_s - saving, 0.0
         again = min(max(self.reached - self.step, 0.0), steps)
         fresh = computing * (1.0 - again / steps) if steps else 0.0
         exposed = fresh * self.spec.exposed_communication_share
@@ -146,6 +196,7 @@ class SteppingJob(Job):
             exposed_communication=exposed,
             pipeline_bubble=bubble,
             useful_training=fresh - exposed - bubble,
+            checkpoint=saving,
             data_wait=waiting,
         )
         self.step += steps
@@ -179,24 +230,25 @@ class SteppingJob(Job):
         assert self.port is not None
         if self.step != self.segment or not self.world.traffic.alone(self.port):
             return 0
-        return (self.spec.steps - self.segment) // self.steps_per_save
+        end = min(float(self.spec.steps), self._feed_ends())
+        return int((end - self.segment) // self.steps_per_save)
 
     def _cycle(self) -> Cycle:
         assert self.port is not None
-        compute_s = self.steps_per_save * self._idle_step_s()
+        compute_s = self.steps_per_save * self._idle_step_s(self._feed())
         write_s = self.world.traffic.idle_s(self.port, WRITE, self.spec.checkpoint_bytes)
         return Cycle(self.steps_per_save, compute_s, write_s)
 
     def _train(self, cycles: int) -> Phases:
         """Run `cycles` segments with blocking checkpoints as one event."""
-        cycle, begun, first = self._cycle(), self.now, self.segment
+        cycle, begun, first, feed = self._cycle(), self.now, self.segment, self._feed()
         self._fast = True
         try:
             yield self.world.environment.timeout(blocking_train_s(cycle, cycles))
         finally:
             self._fast = False
             done = blocking_progress(cycle, cycles, self.now - begun)
-            self._settle(done, begun)
+            self._settle(done, begun, feed)
             period = cycle.compute_s + cycle.write_s
             self._save_completed(first + cycle.steps, begun + period, period, done.saves)
             self.segment = first + done.saves * cycle.steps
@@ -211,14 +263,14 @@ class SteppingJob(Job):
 
         Starts and ends at a checkpoint that is still to be written.
         """
-        cycle, begun, first = self._cycle(), self.now, round(self.step)
+        cycle, begun, first, feed = self._cycle(), self.now, round(self.step), self._feed()
         self._fast = True
         try:
             yield self.world.environment.timeout(behind_train_s(cycle, cycles))
         finally:
             self._fast = False
             done = behind_progress(cycle, cycles, self.now - begun)
-            self._settle(done, begun)
+            self._settle(done, begun, feed)
             period = max(cycle.compute_s, cycle.write_s)
             self._save_completed(first, begun + cycle.write_s, period, done.saves)
             self.segment = first + done.cycles * cycle.steps
@@ -228,20 +280,20 @@ class SteppingJob(Job):
             if done.cycles == cycles:
                 self.step = float(self.segment)
 
-    def _settle(self, done: Progress, begun_s: float) -> None:
+    def _settle(self, done: Progress, begun_s: float, feed: Feed) -> None:
         """Enter what a train did into the books and onto the links."""
         assert self.port is not None
         elapsed, size = self.now - begun_s, self.spec.checkpoint_bytes
         self._advance(done.steps, elapsed - done.blocked_s)
         self._post(checkpoint=done.blocked_s)
         written = (done.saves + (1.0 - done.unwritten if done.unwritten else 0.0)) * size
-        read = done.steps * self.spec.data_bytes_per_step
-        traffic = self.world.traffic
-        for direction, moved in ((READ, read), (WRITE, written)):
-            self._count(direction, moved)
-            traffic.note(self.port, direction, begun_s, moved)
+        read = done.steps * feed.remote_bytes
+        traffic, source = self.world.traffic, _purpose(feed)
+        for purpose, moved in ((source, read), (WRITE, written)):
+            self._count(purpose, moved)
+            traffic.note(self.port, purpose, begun_s, moved)
         if read:
-            traffic.note_idle_rate(self.port, READ, self._wanted_bytes_per_s())
+            traffic.note_idle_rate(self.port, source, self._wanted_bytes_per_s(feed))
         if written:
             traffic.note_idle_rate(self.port, WRITE, float("inf"))
 
@@ -299,3 +351,7 @@ class SteppingJob(Job):
             size, step = self._half_written
             self._half_written = None
             self._start_writer(size, step)
+
+
+def _purpose(feed: Feed) -> str:
+    return FIRST_DATA if feed.from_origin else DATA

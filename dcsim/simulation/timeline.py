@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from dcsim.simulation.nodes import Nodes
 from dcsim.simulation.record import Timeline
-from dcsim.simulation.traffic import READ, WRITE, TrafficLog
+from dcsim.simulation.storage_links import REBUILD, WRITE
+from dcsim.simulation.traffic import TrafficLog
 
 Floats = NDArray[np.float64]
 
@@ -45,17 +46,29 @@ def timeline(
     for column, name in enumerate(("accelerators_busy", "accelerators_down", "queue_length")):
         series[name] = _means_of_steps(times, counts[:, column], edges)
     begin, end, moved = _columns(log)
-    directions = np.array([entry[3] for entry in log.entries])
-    for name, direction in (("storage_read", READ), ("storage_write", WRITE)):
-        chosen = directions == direction if len(directions) else np.zeros(0, dtype=bool)
+    purposes = [entry[3] for entry in log.entries]
+    for name, chosen in (
+        ("storage_read", np.array([p not in (WRITE, REBUILD) for p in purposes], dtype=bool)),
+        ("storage_write", np.array([p == WRITE for p in purposes], dtype=bool)),
+    ):
         series[name] = _moved_within(begin[chosen], end[chosen], moved[chosen], edges) / width
-    busiest = np.zeros(points)
-    for link, capacity in enumerate(shared_bytes_per_s):
-        chosen = np.array([link in entry[4] for entry in log.entries], dtype=bool)
-        rate = _moved_within(begin[chosen], end[chosen], moved[chosen], edges) / width
-        busiest = np.maximum(busiest, rate / capacity)
-    series["network_busiest"] = busiest
+    share = link_shares(log, shared_bytes_per_s, edges)
+    series["network_busiest"] = share.max(axis=1) if share.size else np.zeros(points)
     return Timeline(edges[1:], series)
+
+
+def link_shares(log: TrafficLog, capacity_bytes_per_s: Floats, edges: Floats) -> Floats:
+    """Mean load of every shared link between the edges, shape (n_intervals, n_links)."""
+    begin, end, moved = _columns(log)
+    width = np.diff(edges)
+    share = np.zeros((len(width), len(capacity_bytes_per_s)))
+    for link, capacity in enumerate(capacity_bytes_per_s):
+        taken = np.array([entry[4].get(link, 0.0) for entry in log.entries])
+        chosen = taken > 0.0
+        loads = moved[chosen] * taken[chosen]
+        share[:, link] = _moved_within(begin[chosen], end[chosen], loads, edges)
+        share[:, link] /= width * capacity
+    return share
 
 
 def _columns(log: TrafficLog) -> tuple[Floats, Floats, Floats]:

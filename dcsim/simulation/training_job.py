@@ -9,7 +9,7 @@ from dcsim.simulation.record import JobRecord
 from dcsim.simulation.signals import Disturbed, Failure, Stop
 from dcsim.simulation.spec import FailureClass, TrainingJobSpec
 from dcsim.simulation.stepping import SteppingJob
-from dcsim.simulation.traffic import READ
+from dcsim.simulation.storage_links import READ
 from dcsim.simulation.world import World
 
 
@@ -17,6 +17,8 @@ class TrainingJob(SteppingJob):
     """Phases: queue, start, work; after a failure detect, restart and work again.
 
     A failure of which nobody knows yet is in `_pending`; `restart_s` belongs to the last.
+    After one that leaves the local checkpoints whole, the job returns to the last of them
+    (`_is_local`), else to the last one on the storage.
     """
 
     kind = "training"
@@ -30,6 +32,7 @@ class TrainingJob(SteppingJob):
         self.restart_s = 0.0
         self.corrupted_s: float | None = None
         self._pending: list[Failure] = []
+        self._is_local = False
 
     def fail(self, failure: Failure) -> None:
         """A failure hits the job, which holds accelerators."""
@@ -89,10 +92,19 @@ class TrainingJob(SteppingJob):
             return self._restart
         self.world.log.add("requeue", self.name)
         self._release()
+        # On other nodes there is nothing of the job, neither its saves nor its data.
+        if self._is_local:
+            self._is_local = False
+            self._return_to(self.saved)
+        self.filled_at = self.step + self.feeds.epoch_steps
         return self._queue
 
     def _restart(self) -> Phases:
         yield from self._hold("restarting", self.restart_s)
+        if self._is_local:
+            yield from self._hold("restarting", self.spec.local_restore_s)
+            self.world.log.add("resume", self.name, detail=f"step {round(self.step)} (local)")
+            return self._work
         size = self.spec.restore_bytes if self.saved else self.spec.initial_read_bytes
         yield from self._move("restarting", READ, size)
         self.world.log.add("resume", self.name, detail=f"step {self.saved}")
@@ -102,7 +114,11 @@ class TrainingJob(SteppingJob):
         if isinstance(cause, Failure):
             self.failures += 1
             self._drop_writer()
-            self._roll_back(cause.corrupted_s)
+            if self._survives_locally(cause):
+                self._return_to(self._last_local())
+                self._is_local = True
+            else:
+                self._roll_back(cause.corrupted_s)
             self._pending.append(cause)
             return self._detect
         if isinstance(cause, Disturbed):
@@ -127,11 +143,31 @@ class TrainingJob(SteppingJob):
         if corrupted_s is not None:
             self.saved_s, self.saved = self.history.last_before(corrupted_s)
             self.history.forget_after(self.saved_s)
-        self.lost_s += (self.step - self.saved) * self.step_s
-        self.step = float(self.saved)
-        self.segment = self.saved
+        self._is_local = False
+        self._return_to(self.saved)
         if self.corrupted_s is not None and self.saved_s < self.corrupted_s:
             self.corrupted_s = None
+
+    def _return_to(self, step: int) -> None:
+        """Forget the steps after `step`, and where they began a segment, that too."""
+        self.lost_s += (self.step - step) * self.step_s
+        self.step = float(step)
+        if step == self.saved or step < self.segment:
+            self.segment = self.saved
+
+    def _last_local(self) -> int:
+        """The newest step saved anywhere, on the nodes' own drives or on the storage."""
+        every = self.steps_per_local_save
+        return max(int(self.step * (1.0 + 1e-12)) // every * every, self.saved)
+
+    def _survives_locally(self, failure: Failure) -> bool:
+        """Whether a copy of every part of the local checkpoint is left, and it is newer."""
+        if not self.steps_per_local_save or failure.corrupted_s is not None:
+            return False
+        if self._pending and not self._is_local:
+            return False
+        gone = sum(len(f.nodes) for f in (*self._pending, failure) if f.kind.takes_node)
+        return gone < self.spec.local_copies and self._last_local() > self.saved
 
     def _hand_over(self, node: int, kind: FailureClass) -> bool:
         """Give a failed node to the workshop; whether another one has taken its place."""

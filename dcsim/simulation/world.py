@@ -9,6 +9,7 @@ from dcsim.simulation.dispatch import Dispatcher
 from dcsim.simulation.events import EventLog
 from dcsim.simulation.nodes import Nodes
 from dcsim.simulation.repair import Workshop
+from dcsim.simulation.servers import Servers
 from dcsim.simulation.streams import Streams
 from dcsim.simulation.traffic import Traffic
 
@@ -21,6 +22,7 @@ class World:
     nodes: Nodes
     workshop: Workshop
     traffic: Traffic
+    servers: Servers | None
     dispatcher: Dispatcher
     books: Books
     log: EventLog
