@@ -15,6 +15,8 @@ app = typer.Typer(
     name="dcsim",
     help="Plan and simulate clusters that train and serve large AI models.",
     no_args_is_help=True,
+    # Help in plain text: drawing boxes would load rich and double the time to answer.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
