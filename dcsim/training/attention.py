@@ -1,4 +1,4 @@
-"""Causal multi-head self-attention and the transformer block around it."""
+"""Multi-head self-attention and the transformer block around it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dcsim.training.base import Array, Layer
 from dcsim.training.layers import Dense, Dropout, LayerNorm, Residual, Sequential
 
 
-class CausalSelfAttention(Layer):
-    """y = concat_h(softmax(q kᵀ/√d + mask) v) w_o, each place seeing itself and earlier ones.
+class SelfAttention(Layer):
+    """y = concat_h(softmax(q kᵀ/√d + mask) v) w_o; `causal`: a place sees no later ones.
 
     Vaswani et al. 2017, eq. 1. With B sequences, T places, H heads of size d: x and y are
     (B, T, H·d); q, k, v are (B, H, T, d) views of one product x w_qkv; weights (B, H, T, T).
@@ -23,13 +23,15 @@ class CausalSelfAttention(Layer):
         rng: np.random.Generator,
         *,
         context: int,
+        causal: bool = True,
         dtype: type[np.floating] = np.float64,
     ) -> None:
         self.heads = heads
         self.scale = float(1.0 / np.sqrt(width // heads))
         self.qkv = Dense(width, 3 * width, rng, init="normal", dtype=dtype)
         self.out = Dense(width, width, rng, init="normal", dtype=dtype)
-        self._mask = np.triu(np.full((context, context), -np.inf, dtype), k=1)
+        hidden = np.full((context, context), -np.inf, dtype)
+        self._mask = np.triu(hidden, k=1) if causal else None
 
     def children(self) -> tuple[Layer, ...]:
         """The product into queries, keys and values, and the one back to the width."""
@@ -49,7 +51,8 @@ class CausalSelfAttention(Layer):
         q, k, v = parts[0], parts[1], parts[2]
         scores = q @ k.swapaxes(-1, -2)
         scores *= self.scale
-        scores += self._mask[:t, :t]
+        if self._mask is not None:
+            scores += self._mask[:t, :t]
         self._weights = softmax(scores)
         heads = self._weights @ v
         joined = heads.transpose(0, 2, 1, 3).reshape(b, t, width)
@@ -80,6 +83,7 @@ def transformer_block(
     context: int,
     hidden: int | None = None,
     dropout: float = 0.0,
+    causal: bool = True,
     dtype: type[np.floating] = np.float64,
 ) -> Layer:
     """x + attention(norm(x)), then x + mlp(norm(x)): the pre-norm block of GPT-2.
@@ -89,7 +93,7 @@ def transformer_block(
     hidden = hidden or 4 * width
     attend: list[Layer] = [
         LayerNorm(width, dtype=dtype),
-        CausalSelfAttention(width, heads, rng, context=context, dtype=dtype),
+        SelfAttention(width, heads, rng, context=context, causal=causal, dtype=dtype),
     ]
     think: list[Layer] = [
         LayerNorm(width, dtype=dtype),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +33,11 @@ class Part:
 class Dataset:
     """A data set in three `parts` that share no row: training, validation, test.
 
-    `task` is `binary` (t (n, 1) in {0, 1}), `classes` (t (n,) class numbers), `soft`
-    (t (n, k) probabilities) or `language` (x and t (n, places) token ids). `outputs` is
-    how many values a network for it puts out, `vocabulary` 0 unless inputs are ids.
+    `task` is `binary` (t (n, 1) in {0, 1}), `rare` (the same, class 1 being rare),
+    `classes` (t (n,) class numbers), `soft` (t (n, k) probabilities), `language` (x and t
+    (n, places) token ids) or `ranking` (x (n, places) ids already chosen, t (n,) one more).
+    `outputs` is how many values a network for it puts out, `vocabulary` 0 unless inputs are
+    ids. `labels` name the classes, `features` the columns of a table, `tokens` the ids.
     `source` says where the data come from and whether they are generated.
     """
 
@@ -46,6 +48,8 @@ class Dataset:
     outputs: int
     vocabulary: int = 0
     labels: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
 
     @property
     def train(self) -> Part:
@@ -99,9 +103,18 @@ def standardise(x: Array, rows: Array) -> Array:
 
 
 def table_dataset(
-    name: str, source: str, x: Array, classes: Array, *, dtype: type[np.floating]
+    name: str,
+    source: str,
+    x: Array,
+    classes: Array,
+    *,
+    dtype: type[np.floating],
+    features: tuple[str, ...] = (),
 ) -> Dataset:
-    """Split and standardise a table x (n, d) with class values (n,); two classes are binary."""
+    """Split and standardise a table x (n, d) with class values (n,); two classes are binary.
+
+    Columns are called by their numbers from 1 unless `features` names them.
+    """
     values, numbers = np.unique(classes, return_inverse=True)
     rows = split_indices(numbers, SHARES, np.random.default_rng(SPLIT_SEED))
     scaled = standardise(x, rows[0]).astype(dtype)
@@ -114,6 +127,7 @@ def table_dataset(
         _parts(scaled, targets, rows),
         outputs=1 if binary else len(values),
         labels=tuple(str(value) for value in values),
+        features=features or tuple(f"column {number}" for number in range(1, x.shape[1] + 1)),
     )
 
 
@@ -136,19 +150,60 @@ def breast_cancer(dtype: type[np.floating]) -> Dataset:
         table[:, :-1],
         1.0 - table[:, -1],
         dtype=dtype,
+        features=tuple(
+            f"{kind} {name}" for kind in ("mean", "error of", "worst") for name in _CELLS
+        ),
     )
 
 
+#: The columns are mean, standard error and worst of what was measured of each nucleus.
+_CELL_KINDS = ("mean", "error of", "worst")
+_CELLS = (
+    "radius",
+    "texture",
+    "perimeter",
+    "area",
+    "smoothness",
+    "compactness",
+    "concavity",
+    "concave points",
+    "symmetry",
+    "fractal dimension",
+)
+
+_DIGITS = (
+    "Optical Recognition of Handwritten Digits, E. Alpaydin & C. Kaynak 1998, UCI, CC BY 4.0; "
+    "shipped with scikit-learn"
+)
+
+
+def _digit_table() -> Array:
+    """(1797, 65): 64 grey levels from 0 to 16, then the digit."""
+    return np.loadtxt(_package_file("sklearn", "datasets", "data", "digits.csv.gz"), delimiter=",")
+
+
 def digits(dtype: type[np.floating]) -> Dataset:
-    """1,797 handwritten digits of 8 × 8 grey levels, ten classes."""
-    table = np.loadtxt(_package_file("sklearn", "datasets", "data", "digits.csv.gz"), delimiter=",")
+    """1,797 handwritten digits of 8 × 8 grey levels, ten classes, as rows of 64 numbers."""
+    table = _digit_table()
+    places = tuple(f"row {place // 8 + 1} column {place % 8 + 1}" for place in range(64))
     return table_dataset(
-        "digits",
-        "Optical Recognition of Handwritten Digits, E. Alpaydin & C. Kaynak 1998, UCI, "
-        "CC BY 4.0; shipped with scikit-learn",
-        table[:, :-1],
-        table[:, -1],
-        dtype=dtype,
+        "digits", _DIGITS, table[:, :-1], table[:, -1], dtype=dtype, features=places
+    )
+
+
+def digit_images(dtype: type[np.floating]) -> Dataset:
+    """The same digits, in the same parts, as images (n, 8, 8, 1) from 0 (paper) to 1 (ink)."""
+    table = _digit_table()
+    images = (table[:, :-1] / 16.0).reshape(-1, 8, 8, 1).astype(dtype)
+    classes = table[:, -1].astype(np.int64)
+    rows = split_indices(classes, SHARES, np.random.default_rng(SPLIT_SEED))
+    return Dataset(
+        "digit-images",
+        _DIGITS,
+        "classes",
+        _parts(images, classes, rows),
+        outputs=10,
+        labels=tuple(str(digit) for digit in range(10)),
     )
 
 
@@ -210,14 +265,5 @@ def python_manual(dtype: type[np.floating], context: int = 64) -> Dataset:
         outputs=len(letters),
         vocabulary=len(letters),
         labels=tuple(letters),
+        tokens=tuple(letters),
     )
-
-
-Loader = Callable[..., Dataset]
-LOADERS: dict[str, Loader] = {
-    "ball": ball,
-    "breast-cancer": breast_cancer,
-    "digits": digits,
-    "golden": golden,
-    "python-manual": python_manual,
-}

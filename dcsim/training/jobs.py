@@ -1,135 +1,41 @@
-"""Ready training jobs, described by plain data so that a job can be hashed and cached."""
+"""Looks up a job by name, checks its parameters, loads its data and builds its network."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from dcsim.records import Fault, InputError
 from dcsim.training.activations import ACTIVATIONS
-from dcsim.training.base import Array
-from dcsim.training.data import LOADERS, Dataset
-from dcsim.training.loop import FIGURES, Schedule
+from dcsim.training.data import Dataset
+from dcsim.training.golden import set_golden_weights
+from dcsim.training.loaders import LOADERS
+from dcsim.training.loop import FIGURES
 from dcsim.training.model import Model
-from dcsim.training.models import DTYPES, build_mlp, build_transformer
+from dcsim.training.models import (
+    DTYPES,
+    build_cnn,
+    build_encoder,
+    build_mlp,
+    build_recommender,
+    build_transformer,
+)
 from dcsim.training.optimisers import OPTIMISERS
+from dcsim.training.ready import JOBS, Job
 
-_ONLY_TRANSFORMER = ("context", "width", "heads", "depth")
-_ONLY_MLP = ("activation", "table")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A training job: what data, what network, how trained.
-
-    `data` names a loader of `training.data`. `network` is `mlp` (with `hidden` sizes as
-    `128-64`, and `activation`) or `transformer` (with `context`, `width`, `heads`, `depth`).
-    Training stops after `epochs`, after `max_steps` (0: no limit), or when the validation
-    `target_metric` reaches `target` (empty: no target). `table` is the path of a user's own
-    table that replaces the data, empty for none. `workers` processes
-    share each batch, their gradients summed around a ring. The first four fields are the job's
-    identity; all others can be overridden.
-    """
-
-    name: str
-    about: str
-    data: str
-    network: str = "mlp"
-    hidden: str = "64"
-    activation: str = "relu"
-    context: int = 64
-    width: int = 64
-    heads: int = 4
-    depth: int = 2
-    optimiser: str = "adam"
-    rate: float = 1e-3
-    weight_decay: float = 0.0
-    dropout: float = 0.0
-    epochs: int = 10
-    batch_size: int = 32
-    max_steps: int = 0
-    target_metric: str = ""
-    target: float = 0.0
-    dtype: str = "float64"
-    seed: int = 0
-    table: str = ""
-    workers: int = 1
-
-    def parameters(self) -> dict[str, Any]:
-        """Every field that can be overridden and has an effect on this job, by name."""
-        other = _ONLY_MLP if self.network == "transformer" else _ONLY_TRANSFORMER
-        fixed = ("hidden", "table") if self.data == "golden" else ()
-        unused = {"name", "about", "data", "network", *other, *fixed}
-        return {name: value for name, value in asdict(self).items() if name not in unused}
-
-    def schedule(self) -> Schedule:
-        """The part of the job that the loop needs."""
-        return Schedule(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            seed=self.seed,
-            max_steps=self.max_steps or None,
-            target_metric=self.target_metric,
-            target=self.target if self.target_metric else None,
-        )
-
-
-JOBS: dict[str, Job] = {
-    job.name: job
-    for job in (
-        Job(
-            "mlp-3-5-2",
-            "A perceptron with five tanh units tells points inside a ball from those outside",
-            data="ball",
-            hidden="5",
-            activation="tanh",
-            rate=0.02,
-            epochs=20,
-        ),
-        Job(
-            "golden-3-4-2",
-            "One sample and fixed weights, whose gradients can be checked by hand",
-            data="golden",
-            hidden="4",
-            activation="tanh",
-            optimiser="sgd",
-            rate=0.1,
-            epochs=100,
-            batch_size=1,
-        ),
-        Job(
-            "medical-classifier",
-            "A 128-64-1 perceptron tells malignant from benign biopsies",
-            data="breast-cancer",
-            hidden="128-64",
-            weight_decay=3.0,
-        ),
-        Job(
-            "digits-mlp",
-            "A perceptron reads handwritten digits of 8 × 8 grey levels",
-            data="digits",
-            hidden="128-64",
-            epochs=15,
-        ),
-        Job(
-            "char-transformer",
-            "A small transformer continues the Python manual, character by character",
-            data="python-manual",
-            network="transformer",
-            hidden="256",
-            rate=3e-3,
-            weight_decay=0.1,
-            epochs=1,
-            batch_size=16,
-            dtype="float32",
-        ),
-    )
-}
+__all__ = [
+    "CLASSIFIER",
+    "JOBS",
+    "Job",
+    "build_model",
+    "hidden_sizes",
+    "job",
+    "load_data",
+    "names",
+]
 
 #: The job that trains on a user's own table unless another is named.
 CLASSIFIER = "medical-classifier"
@@ -187,7 +93,7 @@ def _checked(base: Job, overrides: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             faults.append(Fault(str(error), field=f"{base.name}.{name}"))
     changed = {**base.parameters(), **values}
-    if "width" in changed and changed["width"] % changed["heads"]:
+    if "heads" in changed and changed["width"] % changed["heads"]:
         faults.append(
             Fault(
                 f"width {changed['width']} is not a multiple of {changed['heads']} heads",
@@ -206,7 +112,7 @@ def _value(base: Job, name: str, value: Any) -> Any:
         raise ValueError(f"this job trains on no table; a classifier such as {CLASSIFIER} does")
     if name not in known:
         raise ValueError(f"this job has no such parameter{_hint(name, known)}")
-    if name == "hidden":
+    if name in ("hidden", "channels"):
         return "-".join(str(size) for size in hidden_sizes(str(value)))
     kind = type(getattr(base, name))
     if kind is str:
@@ -233,7 +139,7 @@ def hidden_sizes(text: str) -> tuple[int, ...]:
 def load_data(job: Job) -> Dataset:
     """The job's data set, or the user's own table in its place."""
     dtype = DTYPES[job.dtype]
-    if job.network == "transformer":
+    if job.network in ("transformer", "encoder"):
         return LOADERS[job.data](dtype, context=job.context)
     if job.table:
         from pathlib import Path
@@ -258,38 +164,35 @@ def build_model(job: Job, data: Dataset) -> Model:
         "seed": job.seed,
     }
     sizes = hidden_sizes(job.hidden)
-    if job.network == "transformer":
-        return build_transformer(
-            data.vocabulary,
-            context=job.context,
+    if job.network in ("transformer", "encoder"):
+        shape: dict[str, Any] = {
+            "context": job.context,
+            "width": job.width,
+            "heads": job.heads,
+            "depth": job.depth,
+            "hidden": sizes[0],
+        }
+        if job.network == "transformer":
+            return build_transformer(data.vocabulary, **shape, **common)
+        return build_encoder(data.vocabulary, data.outputs, **shape, **common)
+    if job.network == "cnn":
+        channels = hidden_sizes(job.channels)
+        return build_cnn(data.train.x.shape[1:], channels, sizes, data.outputs, **common)
+    if job.network == "recommender":
+        return build_recommender(
+            data.outputs,
+            history=data.train.x.shape[1],
             width=job.width,
-            heads=job.heads,
-            depth=job.depth,
-            hidden=sizes[0],
+            hidden=sizes,
+            activation=job.activation,
             **common,
         )
     model = build_mlp(
         (data.train.x.shape[1], *sizes, data.outputs),
         activation=job.activation,
-        loss="binary" if data.task == "binary" else "categorical",
+        loss="binary" if data.outputs == 1 else "categorical",
         **common,
     )
     if job.data == "golden":
         set_golden_weights(model)
     return model
-
-
-#: The golden network: 3 inputs, 4 tanh units, 2 softmax outputs.
-GOLDEN_W1: Array = np.array(
-    [[0.1, -0.2, 0.05, 0.3], [0.02, 0.1, -0.1, -0.05], [-0.1, 0.05, 0.2, 0.1]]
-)
-GOLDEN_B1: Array = np.array([0.01, -0.02, 0.03, 0.0])
-GOLDEN_W2: Array = np.array([[0.2, -0.1], [-0.3, 0.25], [0.1, 0.15], [-0.05, 0.4]])
-GOLDEN_B2: Array = np.array([0.05, -0.05])
-
-
-def set_golden_weights(model: Model) -> None:
-    """Start the golden network from the weights that its test was derived with."""
-    fixed = (GOLDEN_W1, GOLDEN_B1, GOLDEN_W2, GOLDEN_B2)
-    for parameter, value in zip(model.network.parameters(), fixed, strict=True):
-        parameter.value[...] = value

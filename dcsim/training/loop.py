@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from time import perf_counter
 
 import numpy as np
@@ -17,11 +18,23 @@ from dcsim.training.model import Model
 
 #: The figures that each task of a data set is judged by.
 FIGURES: dict[str, tuple[str, ...]] = {
-    "binary": ("loss", "accuracy", "auc", "average_precision", "brier"),
+    "binary": ("loss", "accuracy", "auc", "average_precision", "brier", "calibration_error"),
+    "rare": ("loss", "accuracy", "auc", "average_precision", "brier", "calibration_error"),
     "classes": ("loss", "accuracy"),
     "soft": ("loss", "accuracy"),
     "language": ("loss", "accuracy", "perplexity"),
+    "ranking": ("loss", "hit_rate", "ndcg"),
 }
+#: The one figure that says most about each task.
+HEADLINES: dict[str, str] = {
+    "binary": "accuracy",
+    "rare": "average_precision",
+    "classes": "accuracy",
+    "soft": "accuracy",
+    "language": "perplexity",
+    "ranking": "ndcg",
+}
+_FALLING = frozenset(("loss", "perplexity", "brier", "calibration_error"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +58,7 @@ class Schedule:
         if self.target is None:
             return False
         value = figures[self.target_metric]
-        falls = self.target_metric in ("loss", "perplexity", "brier")
-        return value <= self.target if falls else value >= self.target
+        return value <= self.target if self.target_metric in _FALLING else value >= self.target
 
 
 @dataclass(slots=True)
@@ -82,6 +94,7 @@ class Progress:
 def evaluate(model: Model, part: Part, task: str) -> dict[str, float]:
     """The loss on a part of the data and the other `FIGURES` of the task."""
     loss, prediction = model.evaluate(part.x, part.t)
+    ranks = cache(lambda: metrics.target_ranks(prediction, part.x, part.t))
     values: dict[str, Callable[[], float]] = {
         "loss": lambda: loss,
         "accuracy": lambda: metrics.accuracy(prediction, part.t),
@@ -89,6 +102,9 @@ def evaluate(model: Model, part: Part, task: str) -> dict[str, float]:
         "auc": lambda: metrics.auc(prediction, part.t),
         "average_precision": lambda: metrics.average_precision(prediction, part.t),
         "brier": lambda: metrics.brier(prediction, part.t),
+        "calibration_error": lambda: metrics.calibration_error(prediction, part.t),
+        "hit_rate": lambda: metrics.hit_rate(ranks()),
+        "ndcg": lambda: metrics.ndcg(ranks()),
     }
     return {name: values[name]() for name in FIGURES[task]}
 

@@ -58,6 +58,45 @@ def brier(p: Array, t: Array) -> float:
     return float(np.mean((p - t) ** 2))
 
 
+def calibration_error(p: Array, t: Array, bins: int = 10) -> float:
+    """Expected calibration error: Σ_bins (n_bin / n) |mean p - share of class 1|.
+
+    `bins` of equal width over p in [0, 1], on p and t of n values each, flattened; Naeini et
+    al. 2015. A perfectly calibrated model scores above 0 on few rows, by chance alone.
+    """
+    scores, truth = p.reshape(-1).astype(np.float64), t.reshape(-1)
+    place = np.minimum((scores * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, weights=scores - truth, minlength=bins)
+    return float(np.sum(np.abs(gaps)) / len(scores))
+
+
+def target_ranks(scores: Array, chosen: Array, t: Array) -> Array:
+    """How many items score above the target, (n,), items that are already chosen left out.
+
+    scores (n, items), chosen (n, places) ids with 0 for none (0 is no item), t (n,) ids.
+    Half of the items that score the same count as above.
+    """
+    others = scores.astype(np.float64)
+    own = np.take_along_axis(others, t[:, None], axis=1)
+    np.put_along_axis(others, chosen, -np.inf, axis=1)
+    others[:, 0] = -np.inf
+    equal = np.sum(others == own, axis=1) - 1
+    return np.sum(others > own, axis=1) + equal / 2.0
+
+
+def hit_rate(ranks: Array, top: int = 10) -> float:
+    """Share of targets among the `top` recommendations."""
+    return float(np.mean(ranks < top))
+
+
+def ndcg(ranks: Array, top: int = 10) -> float:
+    """Mean of 1 / log₂(rank + 2) for targets among the `top`, 0 for others; one target a row.
+
+    Järvelin & Kekäläinen 2002.
+    """
+    return float(np.mean(np.where(ranks < top, 1.0 / np.log2(ranks + 2.0), 0.0)))
+
+
 def perplexity(loss: float) -> float:
     """e^loss: the number of equally likely choices that a loss in nats stands for."""
     return float(np.exp(loss))

@@ -41,7 +41,7 @@ class Model:
 
     `sample_shape` is the shape of one input without the batch axis; `vocabulary` is 0 for
     real-valued inputs, else inputs are ids below it; `output` is the number of classes or
-    values that the network puts out (at each place, for a language model).
+    values that the network puts out, at each place of the input where `per_place`.
     """
 
     def __init__(
@@ -53,9 +53,11 @@ class Model:
         sample_shape: tuple[int, ...],
         output: int,
         vocabulary: int = 0,
+        per_place: bool = False,
     ) -> None:
         self.network, self.loss, self.optimiser = network, loss, optimiser
         self.sample_shape, self.output, self.vocabulary = sample_shape, output, vocabulary
+        self.per_place = per_place
         self.value, self.grad, decays = flatten(network)
         optimiser.attach(self.value, decays)
 
@@ -118,11 +120,10 @@ class Model:
     def batch_form(self) -> tuple[tuple[tuple[int, ...], np.dtype], ...]:
         """Shape without the batch axis and type, of the inputs and of the targets."""
         ids = np.dtype(np.int64)
-        if self.vocabulary:
-            return (self.sample_shape, ids), (self.sample_shape, ids)
+        inputs = (self.sample_shape, ids if self.vocabulary else self.dtype)
         if isinstance(self.loss, CategoricalCrossEntropy):
-            return (self.sample_shape, self.dtype), ((), ids)
-        return (self.sample_shape, self.dtype), ((self.output,), self.dtype)
+            return inputs, (self.sample_shape if self.per_place else (), ids)
+        return inputs, ((self.output,), self.dtype)
 
     def operators(self, batch: int) -> list[OperatorCall]:
         """The NumPy calls of one training step with `batch` samples, equal ones grouped."""

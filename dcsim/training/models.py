@@ -1,4 +1,4 @@
-"""Builders of networks of any size: multi-layer perceptrons and decoder-only transformers."""
+"""Builders of networks of any size, each a Model with its loss and optimiser."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ from itertools import pairwise
 
 import numpy as np
 
-from dcsim.training.activations import ACTIVATIONS
+from dcsim.training.activations import ACTIVATIONS, ReLU
 from dcsim.training.attention import transformer_block
 from dcsim.training.base import Layer
-from dcsim.training.layers import Dense, Dropout, Embedding, LayerNorm, Positions, Sequential
+from dcsim.training.convolution import Conv2d, MaxPool2d
+from dcsim.training.layers import (
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    LayerNorm,
+    Positions,
+    Sequential,
+)
 from dcsim.training.losses import LOSSES
 from dcsim.training.model import Model
 from dcsim.training.optimisers import OPTIMISERS
+from dcsim.training.pooling import EmbeddingBag, MeanPlaces
 
 DTYPES: dict[str, type[np.floating]] = {"float32": np.float32, "float64": np.float64}
 
@@ -107,4 +117,145 @@ def build_transformer(
         sample_shape=(context,),
         output=vocabulary,
         vocabulary=vocabulary,
+        per_place=True,
+    )
+
+
+def build_encoder(
+    vocabulary: int,
+    classes: int,
+    *,
+    context: int,
+    width: int,
+    heads: int,
+    depth: int,
+    hidden: int | None = None,
+    optimiser: str = "adam",
+    rate: float = 1e-3,
+    weight_decay: float = 0.0,
+    dropout: float = 0.0,
+    dtype: str = "float32",
+    seed: int = 0,
+) -> Model:
+    """A transformer that classifies: ids (B, context) to logits (B, classes).
+
+    As `build_transformer`, but every place sees all others, the mean over places is what is
+    classified, and dropout also thins the embeddings. Raises as that does.
+    """
+    if width % heads:
+        raise ValueError(f"width {width} is not a multiple of {heads} heads")
+    rng = np.random.default_rng(seed)
+    kind = DTYPES[dtype]
+    first: list[Layer] = [
+        Embedding(vocabulary, width, rng, dtype=kind),
+        Positions(context, width, rng, dtype=kind),
+    ]
+    if dropout:
+        first.append(Dropout(dropout, rng))
+    blocks = [
+        transformer_block(
+            width,
+            heads,
+            rng,
+            context=context,
+            hidden=hidden,
+            dropout=dropout,
+            causal=False,
+            dtype=kind,
+        )
+        for _ in range(depth)
+    ]
+    last = (LayerNorm(width, dtype=kind), MeanPlaces(), Dense(width, classes, rng, dtype=kind))
+    return Model(
+        Sequential(*first, *blocks, *last),
+        LOSSES["categorical"](),
+        OPTIMISERS[optimiser](rate, weight_decay=weight_decay),
+        sample_shape=(context,),
+        output=classes,
+        vocabulary=vocabulary,
+    )
+
+
+def build_cnn(
+    shape: tuple[int, int, int],
+    channels: Sequence[int],
+    hidden: Sequence[int],
+    classes: int,
+    *,
+    optimiser: str = "adam",
+    rate: float = 1e-3,
+    weight_decay: float = 0.0,
+    dropout: float = 0.0,
+    dtype: str = "float32",
+    seed: int = 0,
+) -> Model:
+    """A convolutional network: images (B, *shape), channels last, to logits (B, classes).
+
+    A block of Conv2d 3 × 3 → ReLU → MaxPool2d for each of `channels`, each halving the
+    sides, then Dense → ReLU for each of `hidden`, (Dropout) and Dense. Raises ValueError
+    when a side cannot be halved that often, KeyError for an unknown name.
+    """
+    rng = np.random.default_rng(seed)
+    kind = DTYPES[dtype]
+    height, width, depth = shape
+    shrink = 2 ** len(channels)
+    if height % shrink or width % shrink:
+        raise ValueError(f"{height} × {width} cannot be halved {len(channels)} times")
+    layers: list[Layer] = []
+    for n_in, n_out in pairwise((depth, *channels)):
+        layers += [Conv2d(n_in, n_out, rng, dtype=kind), ReLU(), MaxPool2d()]
+    layers.append(Flatten())
+    sizes = ((height // shrink) * (width // shrink) * (depth, *channels)[-1], *hidden)
+    for n_in, n_out in pairwise(sizes):
+        layers += [Dense(n_in, n_out, rng, init="he", dtype=kind), ReLU()]
+    if dropout:
+        layers.append(Dropout(dropout, rng))
+    layers.append(Dense(sizes[-1], classes, rng, dtype=kind))
+    return Model(
+        Sequential(*layers),
+        LOSSES["categorical"](),
+        OPTIMISERS[optimiser](rate, weight_decay=weight_decay),
+        sample_shape=shape,
+        output=classes,
+    )
+
+
+def build_recommender(
+    items: int,
+    *,
+    history: int,
+    width: int,
+    hidden: Sequence[int],
+    activation: str = "relu",
+    optimiser: str = "adam",
+    rate: float = 1e-3,
+    weight_decay: float = 0.0,
+    dropout: float = 0.0,
+    dtype: str = "float32",
+    seed: int = 0,
+) -> Model:
+    """What is chosen next: ids (B, history), 0 for none, to a logit for each of `items`.
+
+    The mean embedding of the history goes through LayerNorm and a perceptron, whose softmax
+    over all items is the recommendation: the candidate network of Covington et al. 2016.
+    Raises KeyError for an unknown name.
+    """
+    rng = np.random.default_rng(seed)
+    kind = DTYPES[dtype]
+    layers: list[Layer] = [
+        EmbeddingBag(items, width, rng, dtype=kind),
+        LayerNorm(width, dtype=kind),
+    ]
+    for n_in, n_out in pairwise((width, *hidden)):
+        layers += [Dense(n_in, n_out, rng, init="he", dtype=kind), ACTIVATIONS[activation]()]
+        if dropout:
+            layers.append(Dropout(dropout, rng))
+    layers.append(Dense(hidden[-1], items, rng, dtype=kind))
+    return Model(
+        Sequential(*layers),
+        LOSSES["categorical"](),
+        OPTIMISERS[optimiser](rate, weight_decay=weight_decay),
+        sample_shape=(history,),
+        output=items,
+        vocabulary=items,
     )

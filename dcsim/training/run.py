@@ -14,11 +14,11 @@ import numpy as np
 from dcsim.records import Fault, InputError
 from dcsim.records.operators import OperatorCall
 from dcsim.training.base import Array
+from dcsim.training.baselines import baselines
 from dcsim.training.checkpoint import read_arrays, write_arrays
 from dcsim.training.data import Dataset
 from dcsim.training.jobs import Job, build_model, load_data
 from dcsim.training.loop import FIGURES, History, Progress, Trainer
-from dcsim.training.metrics import bigram_loss, unigram_loss
 from dcsim.training.model import Model
 from dcsim.training.parallel import trainer_for
 from dcsim.training.tracing import trace_batch
@@ -145,21 +145,6 @@ def _identity(job: Job) -> str:
     """What must agree between a checkpoint and the run that goes on from it."""
     kept = {key: value for key, value in job.parameters().items() if key not in _MAY_CHANGE}
     return json.dumps({"name": job.name, **kept}, sort_keys=True)
-
-
-def baselines(data: Dataset) -> dict[str, float]:
-    """What predicting without a network gives on the test part."""
-    if data.task == "language":
-        train, test = data.train, data.test
-        return {
-            "test_unigram_loss": unigram_loss(train.t, test.t, data.vocabulary),
-            "test_bigram_loss": bigram_loss(train.x, train.t, test.x, test.t, data.vocabulary),
-        }
-    if data.task == "soft":
-        return {}
-    counts = np.bincount(data.train.t.reshape(-1).astype(np.int64))
-    common = int(np.argmax(counts))
-    return {"test_majority_accuracy": float(np.mean(data.test.t == common))}
 
 
 def step_operators(job: Job, model: Model, data: Dataset) -> list[OperatorCall]:

@@ -142,14 +142,15 @@ class TracedArray(NDArrayOperatorsMixin):
         fancy = _fancy(index)
         target = self.data[_plain(index) if fancy else index]
         read = target.nbytes if getattr(value, "ndim", 0) else 0
+        walked = [target, *([_data(value)] if read and not fancy else [])]
         self.tape.record(
             "scatter" if fancy else "copy",
             "assign" if read else "fill",
             n=target.size,
             bytes=float(target.nbytes + read),
             elem_bytes=target.itemsize,
-            layout="c" if target.flags.c_contiguous else "s",
-            inner=target.size // max(_places(index), 1) if fancy else _run(target.shape, [target]),
+            layout="c" if all(array.flags.c_contiguous for array in walked) else "s",
+            inner=target.size // max(_places(index), 1) if fancy else _run(target.shape, walked),
         )
 
     # NumPy's two protocols for array-like objects.
@@ -344,12 +345,26 @@ def _reducer(name: str) -> Callable[..., TracedArray]:
     return reduce
 
 
-def _empty_like(tape: Tape, x: TracedArray) -> TracedArray:
-    out = TracedArray.empty(x.shape, x.dtype, tape)
+def _empty_like(tape: Tape, x: TracedArray, shape: tuple[int, ...] | None = None) -> TracedArray:
+    out = TracedArray.empty(x.shape if shape is None else shape, x.dtype, tape)
     tape.record(
         "view",
         "empty_like",
         allocated_bytes=float(out.data.nbytes),
+        elem_bytes=x.dtype.itemsize,
+    )
+    return out
+
+
+def _zeros_like(tape: Tape, x: TracedArray, shape: tuple[int, ...] | None = None) -> TracedArray:
+    out = TracedArray.empty(x.shape if shape is None else shape, x.dtype, tape)
+    size = float(out.data.nbytes)
+    tape.record(
+        "copy",
+        "fill",
+        n=out.size,
+        bytes=size,
+        allocated_bytes=size,
         elem_bytes=x.dtype.itemsize,
     )
     return out
@@ -365,6 +380,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.mean: _reducer("mean"),
     np.max: _reducer("max"),
     np.empty_like: _empty_like,
+    np.zeros_like: _zeros_like,
     np.arange: _arange,
 }
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from dcsim.training.data import (
-    LOADERS,
     SHARES,
     breast_cancer,
     digits,
@@ -18,6 +17,7 @@ from dcsim.training.data import (
     split_indices,
     standardise,
 )
+from dcsim.training.loaders import LOADERS
 
 
 @settings(max_examples=30, deadline=None)

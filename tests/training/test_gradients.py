@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dcsim.training.activations import GELU, ReLU, Sigmoid, Softmax, Tanh
-from dcsim.training.attention import CausalSelfAttention, transformer_block
+from dcsim.training.attention import SelfAttention, transformer_block
 from dcsim.training.base import Array, Layer
+from dcsim.training.convolution import AvgPool2d, Conv2d, MaxPool2d
 from dcsim.training.layers import (
     Dense,
     Dropout,
@@ -28,6 +29,7 @@ from dcsim.training.losses import (
     Loss,
     MeanSquaredError,
 )
+from dcsim.training.pooling import EmbeddingBag, MeanPlaces
 
 STEP = 1e-6
 
@@ -110,7 +112,7 @@ def test_embedding_and_positions(
 def test_attention(batch: int, places: int, heads: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     width = 2 * heads
-    layer = CausalSelfAttention(width, heads, rng, context=places + 1)
+    layer = SelfAttention(width, heads, rng, context=places + 1)
     check_layer(layer, rng.normal(size=(batch, places, width)), rng)
 
 
@@ -124,6 +126,77 @@ def test_flatten_and_residual() -> None:
     rng = np.random.default_rng(4)
     check_layer(Residual(Dense(3, 3, rng)), rng.normal(size=(2, 3)), rng)
     check_layer(Sequential(Flatten(), Dense(6, 2, rng)), rng.normal(size=(2, 2, 3)), rng)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    batch=st.integers(1, 2),
+    height=sizes,
+    width=sizes,
+    n_in=st.integers(1, 3),
+    n_out=st.integers(1, 3),
+    size=st.sampled_from([1, 3, 5]),
+    seed=seeds,
+)
+def test_convolution(
+    batch: int, height: int, width: int, n_in: int, n_out: int, size: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    layer = Conv2d(n_in, n_out, rng, size=size)
+    check_layer(layer, rng.normal(size=(batch, height, width, n_in)), rng)
+
+
+@pytest.mark.parametrize("pool", [MaxPool2d, AvgPool2d])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pooling(pool, size: int) -> None:
+    rng = np.random.default_rng(size)
+    # Distinct values far apart: differences must not change which element is the largest.
+    x = rng.permutation(2 * 36 * 3).reshape(2, 6, 6, 3) / 10.0
+    check_layer(pool(size), x, rng)
+
+
+def test_the_largest_of_equals_share_the_gradient() -> None:
+    layer, x = MaxPool2d(2), np.zeros((1, 2, 2, 1))
+    x[0, 0, 0] = -1.0
+    layer.forward(x)
+    dx = layer.backward(np.ones((1, 1, 1, 1)))
+    np.testing.assert_allclose(dx[0, :, :, 0], [[0.0, 1 / 3], [1 / 3, 1 / 3]])
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not tile 3 × 4"):
+        MaxPool2d(2).forward(np.zeros((1, 3, 4, 1)))
+    with pytest.raises(ValueError, match="must be odd"):
+        Conv2d(1, 1, np.random.default_rng(0), size=2)
+
+
+@settings(max_examples=10, deadline=None)
+@given(batch=sizes, places=sizes, vocabulary=sizes, width=sizes, seed=seeds)
+def test_mean_of_a_set_and_of_places(
+    batch: int, places: int, vocabulary: int, width: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    ids = rng.integers(0, vocabulary + 1, (batch, places))  # some are 0: no item
+    check_layer(EmbeddingBag(vocabulary + 1, width, rng), ids, rng)
+    check_layer(MeanPlaces(), rng.normal(size=(batch, places, width)), rng)
+
+
+def test_an_empty_set_is_zero_and_padding_counts_for_nothing() -> None:
+    layer = EmbeddingBag(4, 3, np.random.default_rng(0))
+    y = layer.forward(np.array([[0, 0, 0], [2, 0, 3], [2, 3, 0]]))
+    np.testing.assert_array_equal(y[0], 0.0)
+    np.testing.assert_allclose(y[1], layer.table.value[2:4].mean(axis=0))
+    np.testing.assert_allclose(y[2], y[1])
+
+
+def test_attention_without_a_mask_sees_what_follows() -> None:
+    rng = np.random.default_rng(8)
+    layer = SelfAttention(4, 2, rng, context=3, causal=False)
+    x = rng.normal(size=(2, 3, 4))
+    check_layer(layer, x, rng)
+    before = layer.forward(x)[:, 0].copy()
+    x[:, 2] += 1.0
+    assert np.abs(layer.forward(x)[:, 0] - before).min() > 1e-6
 
 
 def test_dropout_passes_gradients_only_where_it_passed_values() -> None:
@@ -254,3 +327,42 @@ def test_perceptrons_against_autograd(layer, twin, kind) -> None:
     network.backward(loss.backward())
     for p, grad in zip(network.parameters(), autograd.grad(objective)(values), strict=True):
         np.testing.assert_allclose(p.grad, grad, rtol=1e-9, atol=1e-12)
+
+
+def test_a_convolutional_network_against_autograd() -> None:
+    rng = np.random.default_rng(21)
+    layer = Sequential(Conv2d(2, 3, rng), Tanh(), MaxPool2d(), Conv2d(3, 2, rng), AvgPool2d())
+    parameters = list(layer.parameters())
+    for p in parameters:
+        p.value[...] = rng.normal(0.0, 0.5, p.value.shape)
+    x = rng.normal(size=(2, 4, 8, 2))
+    dy = rng.normal(size=(2, 1, 2, 2))
+
+    def convolve(x, w, b):
+        _, height, width, _ = x.shape
+        edge = ((0, 0), (1, 1), (1, 1), (0, 0))
+        padded = anp.pad(x, edge, "constant")
+        parts = [
+            anp.dot(padded[:, u : u + height, v : v + width], kernel)
+            for (u, v), kernel in zip(
+                np.ndindex(3, 3), anp.reshape(w, (9, -1, w.shape[1])), strict=True
+            )
+        ]
+        return sum(parts) + b
+
+    def windows(x):
+        n, height, width, channels = x.shape
+        return anp.reshape(x, (n, height // 2, 2, width // 2, 2, channels))
+
+    def objective(values, x):
+        w1, b1, w2, b2 = values
+        pooled = anp.max(windows(anp.tanh(convolve(x, w1, b1))), axis=(2, 4))
+        return anp.sum(dy * anp.mean(windows(convolve(pooled, w2, b2)), axis=(2, 4)))
+
+    values = [p.value for p in parameters]
+    expected = autograd.grad(objective, argnum=(0, 1))(values, x)
+    assert float(np.sum(dy * layer.forward(x))) == pytest.approx(float(objective(values, x)))
+    dx = layer.backward(dy)
+    for p, grad in zip(parameters, expected[0], strict=True):
+        np.testing.assert_allclose(p.grad, grad, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(dx, expected[1], rtol=1e-9, atol=1e-12)

@@ -17,6 +17,10 @@ def test_the_names_are_those_of_the_project() -> None:
         "medical-classifier",
         "digits-mlp",
         "char-transformer",
+        "text-classifier",
+        "digits-cnn",
+        "recommender",
+        "fraud-detector",
     }
     assert set(names()) == expected
 
@@ -50,13 +54,60 @@ def test_a_few_steps_of_the_transformer_beat_letter_frequencies() -> None:
     assert figures["test_loss"] < figures["test_unigram_loss"] - 0.3
 
 
+def test_images_of_digits_are_read() -> None:
+    figures = run_job(job("digits-cnn", epochs=15)).figures
+    assert figures["test_accuracy"] >= 0.98
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fraud_is_found_better_than_by_a_logistic_model(seed: int) -> None:
+    figures = run_job(job("fraud-detector", seed=seed)).figures
+    assert figures["test_average_precision"] >= figures["test_logistic_average_precision"] + 0.1
+    assert figures["test_calibration_error"] <= 0.01
+
+
+def test_recommendations_beat_popularity() -> None:
+    figures = run_job(job("recommender", epochs=2)).figures
+    assert figures["test_ndcg"] >= 1.2 * figures["test_popularity_ndcg"]
+    assert figures["test_hit_rate"] >= 1.1 * figures["test_popularity_hit_rate"]
+
+
+def test_a_short_run_tells_most_passages_apart() -> None:
+    figures = run_job(job("text-classifier", epochs=1, rate=2e-3)).figures
+    assert figures["test_accuracy"] >= 0.7 > 0.3 > figures["test_majority_accuracy"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_every_application_reaches_its_bar(seed: int) -> None:
+    figures = {
+        name: run_job(job(name, seed=seed)).figures
+        for name in ("digits-cnn", "recommender", "text-classifier", "fraud-detector")
+    }
+    assert figures["digits-cnn"]["test_accuracy"] >= 0.98
+    ranking, text = figures["recommender"], figures["text-classifier"]
+    assert ranking["test_ndcg"] >= 1.3 * ranking["test_popularity_ndcg"]
+    # Single words say nearly all here: the classical method for them is hard to beat.
+    assert text["test_accuracy"] >= text["test_naive_bayes_accuracy"] - 0.01
+    fraud = figures["fraud-detector"]
+    assert fraud["test_average_precision"] >= fraud["test_logistic_average_precision"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_the_medical_classifier_means_its_probabilities(seed: int) -> None:
+    figures = run_job(job("medical-classifier", seed=seed)).figures
+    assert figures["test_brier"] <= 0.035
+    assert figures["test_calibration_error"] <= 0.06
+
+
 @pytest.mark.slow
 def test_the_transformer_beats_the_letter_before() -> None:
     figures = run_job(job("char-transformer")).figures
     assert figures["test_loss"] < figures["test_bigram_loss"] - 0.2
 
 
-@pytest.mark.parametrize("name", ["mlp-3-5-2", "digits-mlp", "char-transformer"])
+@pytest.mark.parametrize("name", ["mlp-3-5-2", "digits-mlp", "char-transformer", "digits-cnn"])
 def test_a_step_counts_its_batch_and_its_products(name: str) -> None:
     chosen = job(name)
     data = load_data(chosen)

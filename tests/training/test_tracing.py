@@ -11,7 +11,13 @@ import pytest
 from dcsim.records import OPERATOR_KINDS, PHASES, OperatorCall
 from dcsim.training.layers import Dense, Dropout, Embedding
 from dcsim.training.model import Model
-from dcsim.training.models import build_mlp, build_transformer
+from dcsim.training.models import (
+    build_cnn,
+    build_encoder,
+    build_mlp,
+    build_recommender,
+    build_transformer,
+)
 
 MODELS = {
     "relu": lambda: build_mlp((7, 11, 5, 3)),
@@ -26,6 +32,13 @@ MODELS = {
     ),
     "transformer": lambda: build_transformer(
         13, context=5, width=8, heads=2, depth=2, dropout=0.1, weight_decay=0.1
+    ),
+    "cnn": lambda: build_cnn((8, 4, 2), (3, 5), (6,), 4, dropout=0.2, weight_decay=0.1),
+    "encoder": lambda: build_encoder(
+        13, 4, context=5, width=8, heads=2, depth=1, dropout=0.1, optimiser="momentum"
+    ),
+    "recommender": lambda: build_recommender(
+        11, history=4, width=6, hidden=(5,), dropout=0.1, dtype="float64"
     ),
 }
 BATCH = 6
