@@ -18,6 +18,10 @@ from dcsim.simulation.replay import replay
 from dcsim.workload.traces import Trace
 
 N_NODES, PER_NODE = 256, 8
+POLICIES = (
+    "fcfs", "sjf", "firstfit", "easy", "conservative", "priority+easy", "fairshare+easy", "drf",
+    "srtf", "las",
+)  # fmt: skip
 
 
 def generated(jobs: int, seed: int = 7) -> Trace:
@@ -89,14 +93,14 @@ def main() -> None:
     options = parser.parse_args()
     trace, small = generated(options.jobs), generated(options.naive)
     for pool in (True, False):
-        for policy in ("fcfs", "sjf", "firstfit", "easy", "conservative"):
+        for policy in POLICIES:
             nodes, per_node = (N_NODES * PER_NODE, 1) if pool else (N_NODES, PER_NODE)
             replay(generated(50), policy, nodes, per_node, pool=pool)
             taken = seconds(
                 lambda p=policy, n=nodes, g=per_node, q=pool: replay(trace, p, n, g, pool=q)
             )
             where = "pool" if pool else f"{N_NODES}x{PER_NODE}"
-            print(f"{policy:13} {where:7} {options.jobs / taken:12,.0f} jobs/s")
+            print(f"{policy:15} {where:7} {options.jobs / taken:12,.0f} jobs/s")
     capacity = N_NODES * PER_NODE
     ours = replay(small, "easy", capacity, 1, pool=True).start_s.tolist()
     assert ours == naive_easy(small, capacity), "the schedules differ"

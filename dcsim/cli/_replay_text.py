@@ -32,8 +32,10 @@ def summary_lines(summary: Mapping[str, Any]) -> Iterator[str]:
         yield _wait_line(f"  user {name}", statistics)
     yield ""
     yield from _reasons(summary)
+    load = summary["offered_load"]
     yield (
-        f" utilisation {summary['utilisation']:.1%}, offered load {summary['offered_load']:.2f}, "
+        f" utilisation {summary['utilisation']:.1%}, "
+        f"offered load {'all at once' if load is None else f'{load:.2f}'}, "
         f"makespan {_time(summary['makespan_s'])}"
     )
     yield (

@@ -58,12 +58,15 @@ def label_classes(labels: NDArray[Any]) -> Iterator[tuple[str, Bools]]:
             yield str(names[i]), index == i
 
 
-def offered_load(done: Replay) -> float:
-    """Accelerator-seconds asked for ÷ those the cluster had while jobs were submitted."""
+def offered_load(done: Replay) -> float | None:
+    """Accelerator-seconds asked for ÷ those the cluster had while jobs were submitted.
+
+    None when all jobs were submitted at one moment.
+    """
     trace = done.trace
     span = float(trace.submit_s.max() - trace.submit_s.min())
     asked = float((trace.run_s * trace.accelerators).sum())
-    return asked / (span * done.capacity) if span > 0 else np.inf
+    return asked / (span * done.capacity) if span > 0 else None
 
 
 def is_unstable(done: Replay) -> bool:
@@ -72,7 +75,8 @@ def is_unstable(done: Replay) -> bool:
     Jobs are cut into ten batches by submit time; unstable when the mean wait of the last
     two exceeds every earlier batch and the offered load is above 0.9.
     """
-    if len(done.trace) < 100 or offered_load(done) < 0.9:
+    load = offered_load(done)
+    if len(done.trace) < 100 or load is None or load < 0.9:
         return False
     order = np.argsort(done.trace.submit_s, kind="stable")
     means = [batch.mean() for batch in np.array_split(done.wait_s[order], 10)]
