@@ -28,6 +28,7 @@ from dcsim.planner.tables import (
     operator_rows,
     record_tables,
     run_rows,
+    sharing_rows,
 )
 from dcsim.planner.trust import heldout_rows, published_rows
 from dcsim.records import Interval, Result
@@ -184,6 +185,7 @@ def _shared_tables(
     if record is not None:
         tables |= record_tables(record)
         tables["jobs"] = frame(job_rows(record, shown.steps, runs))
+        tables["sharing"] = frame(_sharing_rows(found, shown), "sharing")
     tables["chain"] = frame(_chain_rows(found, shown, record), "chain")
     return tables
 
@@ -195,6 +197,15 @@ def _record(found: Search, shown: Candidate) -> SimulationRecord | None:
     run = representative(shown.outcome)
     spec = run_spec(found.specs[shown.id], shown.steps, found.scores, run)
     return simulate(spec, int(found.scores.seeds[run]))
+
+
+def _sharing_rows(found: Search, shown: Candidate) -> Rows:
+    """What the jobs of that run cost each other."""
+    if shown.outcome is None:
+        return []
+    run = representative(shown.outcome)
+    spec = run_spec(found.specs[shown.id], shown.steps, found.scores, run)
+    return sharing_rows(spec, int(found.scores.seeds[run]))
 
 
 def _chain_rows(found: Search, shown: Candidate, record: SimulationRecord | None) -> Rows:

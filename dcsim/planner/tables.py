@@ -16,7 +16,7 @@ from dcsim.records import Interval
 from dcsim.records.profile import Profile
 from dcsim.records.real_run import RealRun
 from dcsim.scenario.resolved import Scenario
-from dcsim.simulation import SimulationRecord
+from dcsim.simulation import SimulationRecord, SimulationSpec, sharing
 from dcsim.simulation.record import TIMELINE_SERIES
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "ettr",
         "goodput",
     ),
+    "sharing": ("job", "alone_s", "shared_s", "slowdown", "at_fault"),
+    "load": ("time_s", "name", "share"),
+    "servers": ("name", "read_bytes", "written_bytes", "missing_s", "away_s"),
     "links": ("name", "capacity_bytes_per_s", "mean_share", "peak_share", "bytes"),
     "breakdown": ("candidate", "job", "part", "level", "seconds", "share"),
     "objectives": (
@@ -264,7 +267,7 @@ def job_rows(record: SimulationRecord, steps: Sequence[Step], real: Sequence[Rea
 
 
 def record_tables(record: SimulationRecord) -> dict[str, "pd.DataFrame"]:
-    """The tables `nodes`, `links`, `events` and `timeline` of one simulated run."""
+    """The tables `nodes`, `links`, `servers`, `events`, `timeline` and `load` of one run."""
     nodes, links = record.nodes, record.links
     node_rows: Rows = [
         {
@@ -308,9 +311,60 @@ def record_tables(record: SimulationRecord) -> dict[str, "pd.DataFrame"]:
     return {
         "nodes": frame(node_rows),
         "links": frame(link_rows, "links"),
+        "servers": frame(server_rows(record), "servers"),
+        "load": frame(load_rows(record), "load"),
         "events": frame(event_rows, "events"),
         "timeline": frame(timeline_rows),
     }
+
+
+def load_rows(record: SimulationRecord) -> Rows:
+    """The table `load`: how busy every link and server was over time."""
+    load = record.load
+    if load is None:
+        return []
+    return [
+        {"time_s": float(time), "name": name, "share": float(share)}
+        for name, shares in zip(load.names, load.share.T, strict=True)
+        for time, share in zip(load.time_s, shares, strict=True)
+    ]
+
+
+def server_rows(record: SimulationRecord) -> Rows:
+    """The table `servers` of one simulated run: the data servers of its storage."""
+    servers = record.servers
+    if servers is None:
+        return []
+    return [
+        {
+            "name": name,
+            "read_bytes": float(servers.read_bytes[i]),
+            "written_bytes": float(servers.written_bytes[i]),
+            "missing_s": float(servers.missing_s[i]),
+            "away_s": float(servers.away_s[i]),
+        }
+        for i, name in enumerate(servers.names)
+    ]
+
+
+def sharing_rows(spec: SimulationSpec, seed: int) -> Rows:
+    """The table `sharing`: how much longer every job takes among its neighbours.
+
+    Empty for a single job on storage that loses no server: it has no neighbour.
+    """
+    scripted = spec.storage is not None and spec.storage.upkeep is not None
+    if len(spec.jobs) < 2 and not scripted:
+        return []
+    return [
+        {
+            "job": found.job,
+            "alone_s": found.alone_s,
+            "shared_s": found.shared_s,
+            "slowdown": found.slowdown,
+            "at_fault": found.at_fault,
+        }
+        for found in sharing(spec, seed)
+    ]
 
 
 def loss_rows(real: Sequence[RealRun]) -> Rows:

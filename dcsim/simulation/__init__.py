@@ -13,6 +13,7 @@ from dcsim.simulation.record import (
     Timeline,
 )
 from dcsim.simulation.routes import storage_routes
+from dcsim.simulation.sharing import JobSharing, sharing
 from dcsim.simulation.spec import (
     CacheSpec,
     FailureClass,
@@ -34,6 +35,7 @@ __all__ = [
     "EventRecord",
     "FailureClass",
     "JobRecord",
+    "JobSharing",
     "JobSpec",
     "Lemons",
     "LinkRecords",
@@ -53,6 +55,7 @@ __all__ = [
     "UpkeepSpec",
     "best_interval",
     "expected_runtime",
+    "sharing",
     "simulate",
     "storage_routes",
 ]

@@ -13,7 +13,7 @@ _FULL = 1.0 - 1e-6
 
 
 class Blame:
-    """Adds up, for every job, the time that a shared link was what limited its traffic.
+    """Adds up, for every job, the time that a link shared with others limited its traffic.
 
     Under max-min fairness a flow that fills none of its own links (its NICs, the rate that
     it wants) is held back by a shared link that is full.
@@ -37,10 +37,15 @@ class Blame:
     def observe(self, now: float, shares: Floats) -> None:
         """All links have these loads from `now` on."""
         self._settle(now)
+        if len(self._flows) < 2:
+            return
         shared = len(self._names)
+        users = np.zeros(len(shares), dtype=np.int64)
+        for _, route in self._flows.values():
+            users[route] += 1
         for job, route in self._flows.values():
             full = route[shares[route] >= _FULL]
-            if full.size and full.max() < shared:
+            if full.size and full.max() < shared and users[full[0]] > 1:
                 self._held.append((job, int(full[0])))
 
     def seconds(self, now: float) -> Mapping[str, Mapping[str, float]]:

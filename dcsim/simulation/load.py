@@ -22,14 +22,15 @@ def load(traffic: Traffic, servers: Servers, end_s: float, points: int) -> LoadR
     edges = np.linspace(0.0, end_s, points + 1)
     share = link_shares(traffic.log, traffic.links.capacity, edges)
     drives = share[:, [traffic.links.place("read"), traffic.links.place("write")]].max(axis=1)
-    marks = servers.marks
-    count = len(marks[0][1])
-    if len(marks) == 1:
-        names: tuple[str, ...] = (f"each of {count} servers" if count > 1 else "server 0",)
-        own = drives[:, np.newaxis]
-    else:
-        names = tuple(f"server {number}" for number in range(count))
-        own = drives[:, np.newaxis] * _parts(servers, edges)
+    lost = np.array([state != SERVING for _, state in servers.marks]).any(axis=0)
+    apart = np.flatnonzero(lost).tolist()
+    alike = np.flatnonzero(~lost).tolist()
+    names = [f"server {number}" for number in apart]
+    if alike:
+        # One of them stands for all that were never lost.
+        others = f"each of {len(alike)} servers" if len(alike) > 1 else f"server {alike[0]}"
+        names.append(others)
+    own = drives[:, np.newaxis] * _parts(servers, edges)[:, apart + alike[:1]]
     return LoadRecords((*traffic.names, *names), edges[1:], np.hstack([share, own]))
 
 

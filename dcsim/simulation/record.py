@@ -144,7 +144,7 @@ class LoadRecords:
     """Loads over time: means over equal intervals that end at `time_s`, shape (n,).
 
     `share` has shape (n, n_names): of the links' capacities and of the servers' drives
-    when all is well. Servers that are always alike are one entry.
+    when all is well. The servers that were never lost are one entry.
     """
 
     names: tuple[str, ...]

@@ -308,8 +308,8 @@ class Traffic:
         event = self._network.transfer(route, size_bytes, weight or share, usage)
         begun = self._environment.now
         transfer = Transfer(port, purpose, route, usage, size_bytes, begun, event)
-        if self.blame is not None and port is not None:
-            self.blame.began(event.flow, port.job, route)
+        if self.blame is not None:
+            self.blame.began(event.flow, port.job if port is not None else REBUILD, route)
         return transfer
 
     def _ended(self, transfer: Transfer, moved: float) -> None:

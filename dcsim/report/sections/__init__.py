@@ -4,6 +4,7 @@ from dcsim.report.sections.answer import answer
 from dcsim.report.sections.cluster import cluster_over_time
 from dcsim.report.sections.provenance import provenance
 from dcsim.report.sections.rivals import rivals
+from dcsim.report.sections.sharing import what_jobs_share
 from dcsim.report.sections.time import where_time_goes
 from dcsim.report.sections.trust import how_far_to_trust
 
@@ -13,6 +14,7 @@ SECTIONS = (
     rivals,
     where_time_goes,
     cluster_over_time,
+    what_jobs_share,
     how_far_to_trust,
     provenance,
 )
