@@ -1,7 +1,9 @@
 """Conservative backfilling on nodes: a reservation is a time and the nodes for it.
 
-The plan holds `free[i, node]` accelerators from `times[i]` until `times[i + 1]`, and
-`level[i, f]`, how many nodes have f free in step i, so that a hopeless step is seen fast.
+In step i of the plan, from `times[i]` until `times[i + 1]`, `free[row[i], node]` accelerators
+are free, and `level[row[i], f]` nodes have f free, so that a hopeless step is seen fast. A new
+step takes the next unused row: `row` is a permutation of all rows, the first `steps` in use,
+because moving whole rows would take most of the time.
 """
 
 import numpy as np
@@ -14,31 +16,33 @@ from dcsim.simulation.replay.nodes import placement_offsets
 from dcsim.simulation.replay.pool import remove_started
 
 Ints = NDArray[np.int64]
+Counts = NDArray[np.int32]  # half the bytes, since the plan's rows are most of the traffic
 Floats = NDArray[np.float64]
 
-_PLAN = "f8[::1], i8[:, ::1], i8[:, ::1], i8"
+_PLAN = "f8[::1], i8[::1], i4[:, ::1], i8[:, ::1], i8"
 
 
 @kernel(f"i8({_PLAN}, f8)")
-def step_at(times: Floats, free: Ints, level: Ints, steps: int, at: float) -> int:
+def step_at(times: Floats, row: Ints, free: Counts, level: Ints, steps: int, at: float) -> int:
     """Index of the step that begins at `at`; -i - 1 where it had to be added."""
     i = int(np.searchsorted(times[:steps], at))
     if i < steps and times[i] == at:
         return i
+    new = row[steps]
     for j in range(steps, i, -1):
         times[j] = times[j - 1]
-        free[j] = free[j - 1]
-        level[j] = level[j - 1]
-    times[i] = at
-    free[i] = free[i - 1]
-    level[i] = level[i - 1]
+        row[j] = row[j - 1]
+    times[i], row[i] = at, new
+    free[new] = free[row[i - 1]]
+    level[new] = level[row[i - 1]]
     return -i - 1
 
 
 @kernel(f"i8({_PLAN}, f8, f8, i8[::1], i8[::1], i8, i8, i8)")
 def occupy_nodes(
     times: Floats,
-    free: Ints,
+    row: Ints,
+    free: Counts,
     level: Ints,
     steps: int,
     start: float,
@@ -52,25 +56,27 @@ def occupy_nodes(
     """Take (`sign` 1) or give back (-1) a placement from `start` to `end`; the new step count."""
     if start >= end:
         return steps
-    first = step_at(times, free, level, steps, start)
+    first = step_at(times, row, free, level, steps, start)
     if first < 0:
         first, steps = -first - 1, steps + 1
-    last = step_at(times, free, level, steps, end)
+    last = step_at(times, row, free, level, steps, end)
     if last < 0:
         last, steps = -last - 1, steps + 1
     for i in range(first, last):
+        at = row[i]
         for j in range(begin, finish):
             node = nodes[j]
-            level[i, free[i, node]] -= 1
-            free[i, node] -= sign * counts[j]
-            level[i, free[i, node]] += 1
+            level[at, free[at, node]] -= 1
+            free[at, node] -= sign * counts[j]
+            level[at, free[at, node]] += 1
     return steps
 
 
 @kernel(f"Tuple((f8, i8))({_PLAN}, f8, f8, i8, i8[::1], i8[::1], i8)")
 def reserve(
     times: Floats,
-    free: Ints,
+    row: Ints,
+    free: Counts,
     level: Ints,
     steps: int,
     now: float,
@@ -87,55 +93,88 @@ def reserve(
     i = 0
     while i + 1 < steps and times[i + 1] <= now:
         i += 1
-    lowest = np.empty(free.shape[1], np.int64)
+    lowest = np.empty(free.shape[1], np.int32)
     room = np.empty(level.shape[1], np.int64)
     candidate = now
     while True:
-        lowest[:] = free[i]
-        possible = fits(level[i], need)
+        possible = fits(level[row[i]], need)
         step = i
         while possible and step + 1 < steps and times[step + 1] < candidate + duration:
             step += 1
-            possible = fits(level[step], need)
-            lowest = np.minimum(lowest, free[step])
-        if possible:
-            room[:] = 0
-            for units in lowest:
-                room[units] += 1
-            if fits(room, need):
-                return candidate, place(lowest, room, need, nodes, counts, begin)
-            i += 1
-        else:
+            possible = fits(level[row[step]], need)
+        if not possible:
             i = step + 1
+            candidate = times[i]
+            continue
+        lowest[:] = free[row[i]]
+        for later in range(i + 1, step + 1):
+            here = free[row[later]]
+            for node in range(lowest.size):
+                lowest[node] = min(lowest[node], here[node])
+        room[:] = 0
+        for units in lowest:
+            room[units] += 1
+        if fits(room, need):
+            whole = lowest.astype(np.int64)
+            return candidate, place(whole, room, need, nodes, counts, begin)
+        i += 1
         candidate = times[i]
 
 
-@kernel("Tuple((f8[::1], i8[:, ::1], i8[:, ::1]))(f8[::1], i8[:, ::1], i8[:, ::1], i8)")
-def grown(times: Floats, free: Ints, level: Ints, steps: int) -> tuple[Floats, Ints, Ints]:
+_ARRAYS = "f8[::1], i8[::1], i4[:, ::1], i8[:, ::1]"
+
+
+@kernel(f"Tuple(({_ARRAYS}))({_PLAN})")
+def grown(
+    times: Floats, row: Ints, free: Counts, level: Ints, steps: int
+) -> tuple[Floats, Ints, Counts, Ints]:
     """The plan's arrays, twice as long when four more steps might not fit."""
-    if steps + 4 < times.size:
-        return times, free, level
-    rows = 2 * times.size
-    more_times = np.full(rows, np.inf)
-    more_free = np.zeros((rows, free.shape[1]), np.int64)
-    more_level = np.zeros((rows, level.shape[1]), np.int64)
-    more_times[:steps] = times[:steps]
-    more_free[:steps] = free[:steps]
-    more_level[:steps] = level[:steps]
-    return more_times, more_free, more_level
+    size = times.size
+    if steps + 4 < size:
+        return times, row, free, level
+    more_times = np.full(2 * size, np.inf)
+    more_row = np.arange(2 * size)
+    more_free = np.zeros((2 * size, free.shape[1]), np.int32)
+    more_level = np.zeros((2 * size, level.shape[1]), np.int64)
+    more_times[:size] = times
+    more_row[:size] = row
+    more_free[:size] = free
+    more_level[:size] = level
+    return more_times, more_row, more_free, more_level
 
 
 @kernel(f"i8({_PLAN})")
-def merge_steps(times: Floats, free: Ints, level: Ints, steps: int) -> int:
+def merge_steps(times: Floats, row: Ints, free: Counts, level: Ints, steps: int) -> int:
     """Drop steps that change nothing; the new step count."""
     write = 1
     for read in range(1, steps):
-        if (free[read] != free[write - 1]).any():
+        same = True
+        here, before = row[read], row[write - 1]
+        for node in range(free.shape[1]):
+            if free[here, node] != free[before, node]:
+                same = False
+                break
+        if not same:
             times[write] = times[read]
-            free[write] = free[read]
-            level[write] = level[read]
+            row[write], row[read] = row[read], row[write]
             write += 1
     return write
+
+
+@kernel("i8(f8[::1], i8[::1], i8, f8)")
+def drop_past(times: Floats, row: Ints, steps: int, now: float) -> int:
+    """Forget the steps that end by `now`; the new step count."""
+    past = 0
+    while past + 1 < steps and times[past + 1] <= now:
+        past += 1
+    if past > 0:
+        unused = row[:past].copy()
+        for i in range(past, steps):
+            times[i - past] = times[i]
+            row[i - past] = row[i]
+        steps -= past
+        row[steps : steps + past] = unused
+    return steps
 
 
 @kernel("Tuple((f8[::1], i8[::1], i8[::1], i8[::1]))(f8[::1], f8[::1], i8[::1], f8[::1], i8, i8)")
@@ -156,7 +195,8 @@ def replay_conservative_nodes(
     nodes = np.zeros(offsets[jobs], np.int64)
     counts = np.zeros(offsets[jobs], np.int64)
     times = np.full(16, -np.inf)
-    free = np.full((16, n_nodes), per_node)
+    row = np.arange(16)
+    free = np.full((16, n_nodes), per_node, np.int32)
     level = np.zeros((16, per_node + 1), np.int64)
     level[0, per_node] = n_nodes
     steps = 1
@@ -171,15 +211,7 @@ def replay_conservative_nodes(
             now = end[heap[0]]
         if arrived < jobs and submit[arrived] < now:
             now = submit[arrived]
-        past = 0
-        while past + 1 < steps and times[past + 1] <= now:
-            past += 1
-        if past > 0:
-            for i in range(past, steps):
-                times[i - past] = times[i]
-                free[i - past] = free[i]
-                level[i - past] = level[i]
-            steps -= past
+        steps = drop_past(times, row, steps, now)
         early = False
         while active > 0 and end[heap[0]] == now:
             job = heap[0]
@@ -187,9 +219,10 @@ def replay_conservative_nodes(
             est_end = start[job] + est[job]
             if est_end > now:
                 early = True
-                times, free, level = grown(times, free, level, steps)
+                times, row, free, level = grown(times, row, free, level, steps)
                 steps = occupy_nodes(
                     times,
+                    row,
                     free,
                     level,
                     steps,
@@ -208,12 +241,13 @@ def replay_conservative_nodes(
             arrived += 1
         for position in range(0 if early else waiting, tail):
             job = queue[position]
-            times, free, level = grown(times, free, level, steps)
+            times, row, free, level = grown(times, row, free, level, steps)
             if position < waiting:
                 if reserved[job] <= now:
                     continue
                 steps = occupy_nodes(
                     times,
+                    row,
                     free,
                     level,
                     steps,
@@ -226,10 +260,21 @@ def replay_conservative_nodes(
                     -1,
                 )
             reserved[job], finish[job] = reserve(
-                times, free, level, steps, now, est[job], procs[job], nodes, counts, offsets[job]
+                times,
+                row,
+                free,
+                level,
+                steps,
+                now,
+                est[job],
+                procs[job],
+                nodes,
+                counts,
+                offsets[job],
             )
             steps = occupy_nodes(
                 times,
+                row,
                 free,
                 level,
                 steps,
@@ -242,7 +287,7 @@ def replay_conservative_nodes(
                 1,
             )
         if early:
-            steps = merge_steps(times, free, level, steps)
+            steps = merge_steps(times, row, free, level, steps)
         count = 0
         next_due = np.inf
         for position in range(tail):
