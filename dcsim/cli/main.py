@@ -28,6 +28,7 @@ EXIT_INTERRUPTED = 130
 #: Modules of this package with one function `command` each; the module name, with
 #: underscores as hyphens, is the command's name. Keep them cheap to import.
 COMMANDS: tuple[str, ...] = (
+    "init",
     "plan",
     "run",
     "report",
