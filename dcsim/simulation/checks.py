@@ -30,6 +30,8 @@ def _pools(spec: SimulationSpec) -> Iterator[Fault]:
                 yield Fault(
                     f"cache {cache.name} of pool {pool.name} needs a size and rates above 0"
                 )
+        if not pool.processors > 0.0:
+            yield Fault(f"pool {pool.name} computes on no processors; give it some")
         if pool.nic_bytes_per_s <= 0.0:
             yield Fault(f"nodes of pool {pool.name} need a NIC rate above 0")
         if not 0 <= spec.spares.get(pool.name, 0) <= pool.nodes:
@@ -148,6 +150,8 @@ def _training(job: TrainingJobSpec) -> Iterator[Fault]:
     )
     if min(sizes) < 0.0 or not all(map(isfinite, sizes)):
         yield Fault(f"sizes and times of job {job.name} must be finite and at least 0")
+    if not all(kill.after_s > 0.0 <= min(kill.detect_s, kill.restart_s) for kill in job.kills):
+        yield Fault(f"kills of job {job.name} need a time above 0 and no negative delays")
     if job.prefetch < 0 or not job.dataset_bytes > 0.0:
         yield Fault(f"job {job.name} needs a data set above 0 bytes and no negative prefetch")
     if job.local_interval_s is not None and not job.local_interval_s > 0.0:

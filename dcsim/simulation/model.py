@@ -15,6 +15,7 @@ from dcsim.simulation.failing import Failures
 from dcsim.simulation.job import Job
 from dcsim.simulation.load import load
 from dcsim.simulation.nodes import Nodes
+from dcsim.simulation.processors import Processors
 from dcsim.simulation.real_job import RealJob
 from dcsim.simulation.record import NodeRecords, SimulationRecord
 from dcsim.simulation.repair import Workshop
@@ -67,6 +68,7 @@ def _world(spec: SimulationSpec, seed: int) -> World:
         environment=environment,
         nodes=nodes,
         workshop=Workshop(environment, nodes, dispatcher, log, random.repairs),
+        processors=Processors(environment, spec.pools),
         traffic=traffic,
         servers=Servers(environment, spec.storage, traffic, log, random.servers)
         if spec.storage is not None

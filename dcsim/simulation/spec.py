@@ -31,7 +31,8 @@ class PoolSpec:
     `nic_bytes_per_s` is what one node can send, and at the same time receive. A local
     pool is the machine that dcsim runs on, where real jobs are replayed; its slots are no
     accelerators of the cluster and are left out of the cluster's ledger. `caches` keep
-    training data after its first reading, the first one filling up first.
+    training data after its first reading, the first one filling up first. Where
+    `processors` is finite, all that computes in the pool shares so many, evenly.
     """
 
     name: str
@@ -41,6 +42,7 @@ class PoolSpec:
     nic_bytes_per_s: float
     is_local: bool = False
     caches: tuple[CacheSpec, ...] = ()
+    processors: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,19 @@ class Lemons:
 
 
 @dataclass(frozen=True, slots=True)
+class Kill:
+    """A scripted failure: the job is struck `after_s` after its first start.
+
+    It keeps its nodes; it stands for `detect_s` and `restart_s`, then restores and goes on.
+    A job that does not run at that moment is spared.
+    """
+
+    after_s: float
+    detect_s: float = 0.0
+    restart_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingJobSpec:
     """A simulated training run.
 
@@ -194,7 +209,7 @@ class TrainingJobSpec:
     that leaves a copy of everything returns to it in `local_restore_s`.
     `start_s` passes between getting the nodes and the first read. A higher `priority`
     stands earlier in the queue. `estimate_s` is the run time that the scheduler is told
-    (None: that of an undisturbed run).
+    (None: that of an undisturbed run). `kills` strike it besides the failures of nodes.
     """
 
     name: str
@@ -226,6 +241,7 @@ class TrainingJobSpec:
     local_save_s: float = 0.0
     local_restore_s: float = 0.0
     local_copies: int = 1
+    kills: tuple[Kill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

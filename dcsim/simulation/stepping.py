@@ -151,12 +151,27 @@ class SteppingJob(Job):
         if feed.remote_bytes > 0.0 and self.world.traffic.storage is not None:
             yield from self._compute_with_data(steps, feed)
             return
+        if self.world.processors.limited(self.pool):
+            yield from self._compute_shared(steps)
+            return
         begun, step_s = self.now, self._unfed_step_s(feed)
         try:
             yield self.world.environment.timeout(steps * step_s)
         finally:
             elapsed = self.now - begun
             self._advance(min(elapsed / step_s, steps), elapsed)
+
+    def _compute_shared(self, steps: float) -> Phases:
+        """The stretch takes as long as the processors need that the pool's jobs share."""
+        processors, begun = self.world.processors, self.now
+        own_s = self.step_s + self.pause_s
+        stretch = processors.begin(self.pool, self.accelerators, steps * own_s)
+        try:
+            yield stretch.done
+        finally:
+            done, elapsed = steps * processors.end(stretch), self.now - begun
+            slower = elapsed / (done * own_s) if done else 1.0
+            self._advance(done, elapsed, slower)
 
     def _compute_with_data(self, steps: float, feed: Feed) -> Phases:
         """The stretch is the transfer of its data, wanted no faster than the steps need it."""
@@ -176,14 +191,14 @@ class SteppingJob(Job):
             self._count(DATA, moved)
             self._advance(steps * moved / size, self.now - begun)
 
-    def _advance(self, steps: float, elapsed_s: float) -> None:
-        """`steps` steps were computed in `elapsed_s`; what exceeds them and their pauses for
-        saving was waiting for data.
+    def _advance(self, steps: float, elapsed_s: float, slower: float = 1.0) -> None:
+        """`steps` steps were computed in `elapsed_s`, each taking `slower` times its own time;
+        what exceeds them and their pauses for saving was waiting for data.
 
         Steps that had been computed before count as recomputing, the others by their parts.
         """
-        computing = min(steps * self.step_s, elapsed_s)
-        saving = min(steps * self.pause_s, elapsed_s - computing)
+        computing = min(steps * self.step_s * slower, elapsed_s)
+        saving = min(steps * self.pause_s * slower, elapsed_s - computing)
         waiting = elapsed_s - computing - saving
         if waiting < _ROUNDING * elapsed_s:
             computing, waiting = elapsed_s - saving, 0.0
@@ -229,6 +244,8 @@ class SteppingJob(Job):
         """Whole segments from here that nothing but a failure can disturb; 0 for none."""
         assert self.port is not None
         if self.step != self.segment or not self.world.traffic.alone(self.port):
+            return 0
+        if self.world.processors.limited(self.pool):
             return 0
         end = min(float(self.spec.steps), self._feed_ends())
         return int((end - self.segment) // self.steps_per_save)

@@ -1,13 +1,16 @@
 """A simulated training run: from the queue through failures and restarts to the end."""
 
+from math import isnan
+
 import numpy as np
 
 from dcsim.simulation.dispatch import Held
+from dcsim.simulation.events import COMPLETION, after
 from dcsim.simulation.job import Phase, Phases
 from dcsim.simulation.nodes import SPARE, UP
 from dcsim.simulation.record import JobRecord
 from dcsim.simulation.signals import Disturbed, Failure, Stop
-from dcsim.simulation.spec import FailureClass, TrainingJobSpec
+from dcsim.simulation.spec import FailureClass, Kill, TrainingJobSpec
 from dcsim.simulation.stepping import SteppingJob
 from dcsim.simulation.storage_links import READ
 from dcsim.simulation.world import World
@@ -33,6 +36,13 @@ class TrainingJob(SteppingJob):
         self.corrupted_s: float | None = None
         self._pending: list[Failure] = []
         self._is_local = False
+
+    def grant(self, held: Held) -> None:
+        """Take over accelerators; from the first start on the scripted kills are counted."""
+        if isnan(self.start_s):
+            for kill in self.spec.kills:
+                self._kill_later(kill)
+        super().grant(held)
 
     def fail(self, failure: Failure) -> None:
         """A failure hits the job, which holds accelerators."""
@@ -61,6 +71,19 @@ class TrainingJob(SteppingJob):
 
     def _after_queue(self) -> Phase:
         return self._restart if self.failures else self._start
+
+    def _kill_later(self, kill: Kill) -> None:
+        kind = FailureClass(
+            "kill", 0.0, detect_s=kill.detect_s, restart_s=kill.restart_s, takes_node=False
+        )
+
+        def strike() -> None:
+            if self.held is not None:
+                node = int(self.held.nodes[0])
+                self.world.log.add("failure", self.name, node, kind.name)
+                self.fail(Failure(kind, (node,)))
+
+        after(self.world.environment, kill.after_s, COMPLETION, strike)
 
     def _start(self) -> Phases:
         yield from self._hold("starting", self.spec.start_s)

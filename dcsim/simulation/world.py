@@ -8,6 +8,7 @@ from dcsim.simulation.books import Books
 from dcsim.simulation.dispatch import Dispatcher
 from dcsim.simulation.events import EventLog
 from dcsim.simulation.nodes import Nodes
+from dcsim.simulation.processors import Processors
 from dcsim.simulation.repair import Workshop
 from dcsim.simulation.servers import Servers
 from dcsim.simulation.streams import Streams
@@ -21,6 +22,7 @@ class World:
     environment: simpy.Environment
     nodes: Nodes
     workshop: Workshop
+    processors: Processors
     traffic: Traffic
     servers: Servers | None
     dispatcher: Dispatcher
