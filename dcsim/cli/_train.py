@@ -82,7 +82,11 @@ def run(name: str, settings: dict[str, Any], out: Path | None, resume: bool, as_
     try:
         with _reporter(job.name) as report:
             result = measure_job(
-                job, checkpoint=checkpoint, resume=resume, on_progress=report.progress
+                job,
+                checkpoint=checkpoint,
+                resume=resume,
+                interpreted=True,
+                on_progress=report.progress,
             )
     except MemoryError:
         raise InputError(
@@ -124,6 +128,7 @@ def _told(run: RealRun, job: Job, directory: Path, settings: dict[str, Any]) -> 
         "",
         *_figures(run),
         "",
+        *_reasons(run),
         f" {'History':<15} {directory}",
         f" {'Again':<15} {_again(run, settings)}",
     ]
@@ -135,11 +140,24 @@ def _figures(run: RealRun) -> list[str]:
     for key, value in run.metrics.items():
         part, _, figure = key.partition("_")
         if part == "validation":
-            label = figure.replace("_", " ")
+            label = _LABELS.get(figure, figure.replace("_", " "))
             lines.append(f" {label:<20} {value:>12.4g} {run.metrics[f'test_{figure}']:>12.4g}")
         elif figure in _BASELINES:
             lines.append(f" {_BASELINES[figure]:<33} {value:>12.4g}")
     return lines
+
+
+def _reasons(run: RealRun) -> list[str]:
+    """What the predictions rest on, in one sentence and, where there are bars, the first."""
+    found = run.interpretation
+    if not found:
+        return []
+    lines = [f" {'Rests on':<15} {_wrapped(found['about'] + ', by ' + found['method'], 17)}"]
+    if found["kind"] == "bars":
+        first = zip(found["labels"][:4], found["values"], strict=False)
+        text = "; ".join(f"{label} {value:.3g}" for label, value in first)
+        lines.append(f" {'':<15} {_wrapped(text, 17)}")
+    return [*lines, ""]
 
 
 def _again(run: RealRun, settings: dict[str, Any]) -> str:
@@ -155,6 +173,17 @@ _BASELINES = {
     "majority_accuracy": "accuracy of the commonest class",
     "unigram_loss": "loss from letter frequencies",
     "bigram_loss": "loss from the letter before",
+    "logistic_accuracy": "accuracy of a logistic model",
+    "logistic_average_precision": "precision of a logistic model",
+    "naive_bayes_accuracy": "accuracy of naive Bayes",
+    "popularity_hit_rate": "hit rate of popularity",
+    "popularity_ndcg": "ndcg of popularity",
+}
+_LABELS = {
+    "hit_rate": "hit rate of ten",
+    "ndcg": "ndcg of ten",
+    "average_precision": "average precision",
+    "chance_calibration_error": "… by chance alone",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dcsim._version import __version__
+from dcsim.execution.pictures import interpretation_picture
 from dcsim.records import RealRun
 from dcsim.training.checkpoint import write_atomically
 
@@ -19,8 +20,9 @@ _SMOOTHING = 0.02
 
 
 def write_history(run: RealRun, directory: Path) -> None:
-    """Write `history.csv` (a row a step), `evaluations.csv` (a row an epoch), `summary.json`
-    and `learning-curve.svg` into `directory`, each whole or not at all.
+    """Write `history.csv` (a row a step), `evaluations.csv` (a row an epoch), `summary.json`,
+    `learning-curve.svg` and, where the run has one, `interpretation.svg` into `directory`,
+    each whole or not at all.
     """
     steps = zip(run.epochs, run.losses, run.step_s, strict=True)
     rows = [f"{i},{epoch},{loss!r},{step_s!r}" for i, (epoch, loss, step_s) in enumerate(steps, 1)]
@@ -32,6 +34,9 @@ def write_history(run: RealRun, directory: Path) -> None:
         _write(directory / "evaluations.csv", [",".join(head), *lines])
     _write(directory / "summary.json", [json.dumps(summary(run), indent=1)])
     write_atomically(directory / "learning-curve.svg", learning_curve(run))
+    if run.interpretation:
+        picture = interpretation_picture(run.interpretation)
+        write_atomically(directory / "interpretation.svg", picture)
 
 
 def _write(path: Path, lines: list[str]) -> None:
@@ -65,6 +70,7 @@ def summary(run: RealRun) -> dict[str, Any]:
         "evaluation_s": run.evaluation_s,
         "checkpoint_bytes": run.checkpoint_bytes,
         "checkpoint_s": run.checkpoint_s,
+        "interpretation": dict(run.interpretation),
         "machine": run.machine,
         "measured_at": run.measured_at,
     }

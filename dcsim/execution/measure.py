@@ -13,8 +13,9 @@ from typing import Any
 
 from dcsim.execution.cache import machine_text, source_hash
 from dcsim.records import RealRun
+from dcsim.training.interpret import interpret
 from dcsim.training.jobs import Job, build_model, load_data
-from dcsim.training.loop import Progress
+from dcsim.training.loop import HEADLINES, Progress
 from dcsim.training.parallel import ring_for
 from dcsim.training.run import run_job, step_operators
 from dcsim.workers import Worker
@@ -30,13 +31,15 @@ def measure_job(
     name: str = "",
     checkpoint: Path | None = None,
     resume: bool = False,
+    interpreted: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RealRun:
     """Train `job` in a worker process with one BLAS thread, or in as many as it asks for.
 
     Returns timings, losses and figures. `checkpoint` keeps the state every few seconds and
-    `resume` goes on from there, as in `training.run.run_job`. Raises InputError for data or
-    a checkpoint that do not fit, and WorkerDied when a process is killed.
+    `resume` goes on from there, as in `training.run.run_job`. `interpreted` also asks what
+    the trained network's predictions rest on. Raises InputError for data or a checkpoint
+    that do not fit, and WorkerDied when a process is killed.
     """
     scratch = tempfile.TemporaryDirectory(prefix="dcsim-") if checkpoint is None else nullcontext()
     with scratch as folder, ExitStack() as stack:
@@ -44,7 +47,7 @@ def measure_job(
         places = _places(job)
         workers = _start(places, stack)
         for worker, place in zip(workers, places, strict=True):
-            worker.send(_train, job, path, resume, place, emits=True)
+            worker.send(_train, job, path, resume, place, interpreted, emits=True)
         measured = _collect(workers, on_progress or _silent)
         startup_s = max(worker.startup_s for worker in workers)
     return RealRun(
@@ -104,6 +107,7 @@ def _train(
     checkpoint: Path,
     resume: bool,
     ring: Ring | None,
+    interpreted: bool,
     *,
     emit: Callable[[Progress], None],
 ) -> dict[str, Any]:
@@ -125,7 +129,7 @@ def _train(
         "evaluations": tuple(history.evaluations),
         "metrics": outcome.figures,
         "loss_name": outcome.model.loss.name,
-        "metric_name": "perplexity" if data.task == "language" else "accuracy",
+        "metric_name": HEADLINES[data.task],
         "operators": tuple(step_operators(job, outcome.model, data)),
         "batch_size": min(job.batch_size, len(data.train)),
         "parameter_count": outcome.model.parameter_count,
@@ -137,6 +141,11 @@ def _train(
         "evaluation_s": history.evaluation_s,
         "stopped": outcome.stopped,
         "data_source": data.source,
+        "interpretation": (
+            interpret(outcome.model, data, job.seed)
+            if interpreted and leads and outcome.stopped != "diverged"
+            else {}
+        ),
     }
 
 

@@ -1,7 +1,7 @@
 """What one real training job measured on this machine."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from dcsim.records.operators import OperatorCall
@@ -22,7 +22,8 @@ class RealRun:
     summing their gradients took (a part of `step_s`), empty for one worker; `operators` are
     then those of one worker's share of the batch. `cached` says that the timings were read
     from the user's cache directory and not measured just now; `measured_at` is when they
-    were (ISO 8601, UTC).
+    were (ISO 8601, UTC). `interpretation` says what the predictions rest on, in the form of
+    `training.interpret.interpret`, empty unless it was asked for.
     """
 
     name: str
@@ -53,6 +54,7 @@ class RealRun:
     notes: tuple[str, ...] = ()
     evaluations: tuple[Mapping[str, float], ...] = ()
     exchange_s: tuple[float, ...] = ()
+    interpretation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def total_s(self) -> float:

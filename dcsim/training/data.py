@@ -221,6 +221,7 @@ def ball(dtype: type[np.floating]) -> Dataset:
         _parts(x.astype(dtype), inside, rows),
         outputs=2,
         labels=("outside", "inside"),
+        features=("x", "y", "z"),
     )
 
 

@@ -16,10 +16,19 @@ from dcsim.training.base import Array
 from dcsim.training.data import Dataset, Part
 from dcsim.training.model import Model
 
+_BINARY = (
+    "loss",
+    "accuracy",
+    "auc",
+    "average_precision",
+    "brier",
+    "calibration_error",
+    "chance_calibration_error",
+)
 #: The figures that each task of a data set is judged by.
 FIGURES: dict[str, tuple[str, ...]] = {
-    "binary": ("loss", "accuracy", "auc", "average_precision", "brier", "calibration_error"),
-    "rare": ("loss", "accuracy", "auc", "average_precision", "brier", "calibration_error"),
+    "binary": _BINARY,
+    "rare": _BINARY,
     "classes": ("loss", "accuracy"),
     "soft": ("loss", "accuracy"),
     "language": ("loss", "accuracy", "perplexity"),
@@ -103,6 +112,7 @@ def evaluate(model: Model, part: Part, task: str) -> dict[str, float]:
         "average_precision": lambda: metrics.average_precision(prediction, part.t),
         "brier": lambda: metrics.brier(prediction, part.t),
         "calibration_error": lambda: metrics.calibration_error(prediction, part.t),
+        "chance_calibration_error": lambda: metrics.chance_calibration_error(prediction),
         "hit_rate": lambda: metrics.hit_rate(ranks()),
         "ndcg": lambda: metrics.ndcg(ranks()),
     }

@@ -70,6 +70,19 @@ def calibration_error(p: Array, t: Array, bins: int = 10) -> float:
     return float(np.sum(np.abs(gaps)) / len(scores))
 
 
+def chance_calibration_error(p: Array, bins: int = 10, draws: int = 50) -> float:
+    """The mean `calibration_error` of p if every outcome came true with exactly its probability.
+
+    What the number of rows alone costs; the same draws for the same p.
+    """
+    rng = np.random.default_rng(0)
+    errors = [
+        calibration_error(p, (rng.random(p.shape) < p).astype(np.float64), bins)
+        for _ in range(draws)
+    ]
+    return float(np.mean(errors))
+
+
 def target_ranks(scores: Array, chosen: Array, t: Array) -> Array:
     """How many items score above the target, (n,), items that are already chosen left out.
 

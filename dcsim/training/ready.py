@@ -106,7 +106,7 @@ JOBS: dict[str, Job] = {
             "A 128-64-1 perceptron tells malignant from benign biopsies",
             data="breast-cancer",
             hidden="128-64",
-            weight_decay=3.0,
+            weight_decay=1.0,
         ),
         Job(
             "digits-mlp",

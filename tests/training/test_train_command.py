@@ -35,7 +35,10 @@ def test_the_answer_fits_a_terminal_and_the_history_is_whole(tmp_path: Path) -> 
     assert all(float(row["step_s"]) > 0 for row in rows)
     with (folder / "evaluations.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1", "2", "3"]
-    assert (folder / "learning-curve.svg").read_text().startswith("<?xml")
+    for picture in ("learning-curve.svg", "interpretation.svg"):
+        assert (folder / picture).read_text().startswith("<?xml")
+    assert "Rests on" in result.stdout
+    assert "accuracy of a logistic model" in result.stdout
 
 
 def test_json_is_one_document_and_resume_goes_on(tmp_path: Path) -> None:
