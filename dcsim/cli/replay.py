@@ -52,8 +52,8 @@ def command(
     policy: Annotated[
         str,
         typer.Option(
-            help="fcfs, sjf, firstfit, easy, conservative, priority, fairshare, drf, srtf or "
-            "las; fcfs, sjf, priority, fairshare and drf also +easy or +firstfit; "
+            help="fcfs, sjf, firstfit, easy, conservative, priority, fairshare, drf, srtf, las "
+            "or elastic; fcfs, sjf, priority, fairshare and drf also +easy or +firstfit; "
             "fcfs, sjf and priority also +preempt."
         ),
     ] = "easy",

@@ -196,5 +196,5 @@ def test_a_policy_that_does_not_exist_is_one_sentence(policy: str, message: str)
 def test_conservative_takes_no_window() -> None:
     options = Options(windows=(Window(0, 1, 0.0, 1.0),))
     trace = make_trace([(0, 1, 1, 0, "ann", 0)])
-    with pytest.raises(InputError, match="takes no placement, quota or window"):
+    with pytest.raises(InputError, match="conservative takes no placement, quota or window"):
         replay(trace, "conservative", 1, 1, pool=True, options=options)

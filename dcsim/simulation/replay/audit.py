@@ -33,16 +33,16 @@ def audit(done: Replay) -> list[str]:
 
 
 def _audit_work(done: Replay, held: Segments) -> list[str]:
-    """Segments of one job follow each other and last at least as long as its work."""
+    """Segments of one job follow each other and hold at least the accelerator-time it needs."""
     faults = []
     same = held.job[1:] == held.job[:-1]
     if (same & (held.start_s[1:] < held.end_s[:-1])).any():
         faults.append("a job runs in two places at once")
-    lasted = np.bincount(held.job, held.end_s - held.start_s, len(done.trace))
-    work = done.trace.run_s
+    spent = (held.end_s - held.start_s) * held.gpus
+    work = done.trace.run_s * done.trace.accelerators
     # a start date of 1e9 seconds rounds a duration to about 1e-7
-    slack = 1e-9 * (np.abs(done.end_s) + work)
-    if (lasted < work - slack).any():
+    slack = 1e-9 * (np.abs(done.end_s) * held.gpus.max() + work)
+    if (np.bincount(held.job, spent, len(done.trace)) < work - slack).any():
         faults.append("a job ends before its work is done")
     return faults
 

@@ -31,18 +31,22 @@ def replay(
     left to run.
     """
     options = options or Options()
-    if policy != "conservative":
+    if policy not in ("conservative", "elastic"):
         ranking(policy)
     elif not options.is_plain():
-        raise InputError(
-            "conservative backfilling takes no placement, quota or window; use easy with them"
-        )
+        raise InputError(f"{policy} takes no placement, quota or window; use easy with them")
+    if policy == "elastic" and not pool:
+        raise InputError("elastic jobs grow and shrink on a pool; use --gpus N")
     if n_nodes < 1 or per_node < 1:
         raise InputError("a cluster needs at least one node and one accelerator a node")
     jobs = prepared(trace, n_nodes * per_node)
     if not len(jobs):
         reasons = "; ".join(f"{n} dropped: {why}" for why, n in jobs.dropped.items())
         raise InputError(f"no job of the trace can run here ({reasons})")
+    if policy == "elastic":
+        from dcsim.simulation.replay.general import replay_resizing
+
+        return replay_resizing(jobs, n_nodes * per_node, options)
     if policy not in PLAIN_POLICIES or not options.is_plain():
         from dcsim.simulation.replay.general import replay_general
 

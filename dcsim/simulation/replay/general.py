@@ -60,6 +60,30 @@ def replay_general(
     return _outcome(trace, policy, n_nodes, per_node, segments, kind.preemptive, pool, options)
 
 
+def replay_resizing(trace: Trace, capacity: int, options: Options) -> Replay:
+    """Replay a `prepared` trace of elastic jobs on a pool; see `elastic.replay_elastic`.
+
+    A job without limits of its own keeps its size; none grows beyond the pool.
+    """
+    from dcsim.simulation.replay.elastic import replay_elastic
+
+    order = np.argsort(trace.submit_s, kind="stable")
+    asked = trace.accelerators
+    least = asked if trace.least is None else np.maximum(trace.least, 1)
+    most = asked if trace.most is None else np.minimum(trace.most, capacity)
+    log = replay_elastic(
+        trace.submit_s[order],
+        trace.run_s[order],
+        asked[order],
+        least[order],
+        most[order],
+        capacity,
+        options.restart_s,
+    )
+    trace, segments = _segments(trace, order, log)
+    return _outcome(trace, "elastic", 1, capacity, segments, True, True, options)
+
+
 def _within_quota(trace: Trace, options: Options) -> Trace:
     """The trace without jobs that alone exceed their account's quota."""
     if not options.quota:
@@ -143,7 +167,7 @@ def _segments(trace: Trace, order: Ints, log: Log) -> tuple[Trace, Segments]:
         log.start[:count][rows],
         log.end[:count][rows],
         log.reason[:count][rows],
-        trace.accelerators[job[rows]],
+        np.add.reduceat(counts, new_offsets[:-1]),
         nodes,
         counts,
         new_offsets,

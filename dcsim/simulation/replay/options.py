@@ -39,7 +39,15 @@ _BASES: Mapping[str, tuple[int, int, bool]] = {
 }
 _RULES: Mapping[str, int] = {"easy": RESERVE, "firstfit": SKIP}
 #: Every policy by its name; those with an order of their own also take +easy or +firstfit.
-POLICIES: tuple[str, ...] = (*PLAIN_POLICIES, "priority", "fairshare", "drf", "srtf", "las")
+POLICIES: tuple[str, ...] = (
+    *PLAIN_POLICIES,
+    "priority",
+    "fairshare",
+    "drf",
+    "srtf",
+    "las",
+    "elastic",
+)
 
 
 @dataclass(frozen=True, slots=True)

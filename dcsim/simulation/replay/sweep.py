@@ -216,8 +216,10 @@ def _classes(done: Replay) -> tuple[_Classes, Ints, Ints]:
         )
         rest = options.quota.get("", 2**62)
         quota = np.array([options.quota.get(str(name), rest) for name in names], np.int64)
-    width = int(trace.accelerators.max()) + 1
-    codes, of_class = np.unique(account * width + trace.accelerators, return_inverse=True)
+    elastic = done.policy == "elastic" and trace.least is not None
+    need = np.maximum(trace.least, 1) if elastic and trace.least is not None else trace.accelerators
+    width = int(need.max()) + 1
+    codes, of_class = np.unique(account * width + need, return_inverse=True)
     return _Classes(codes % width, codes // width, quota), of_class, account.astype(np.int64)
 
 

@@ -174,12 +174,22 @@ def _generic(frame: "pd.DataFrame") -> Trace:
     est = numbers(frame["est"]) if "est" in frame.columns else None
     asked = numbers(frame["procs"])
     part = (asked > 0) & (asked < 1)
-    return make_trace(
+    trace = make_trace(
         frame, "generic", "job_id", numbers(frame["submit"]), numbers(frame["run"]),
         counts(frame["procs"]), est=est, user="user", group="vc", status="status",
         priority=_priority(frame, "priority"),
         share=np.where(part, asked, 1.0) if part.any() else None,
     )  # fmt: skip
+    return replace(trace, least=_limit(frame, "min_procs"), most=_limit(frame, "max_procs"))
+
+
+def _limit(frame: "pd.DataFrame", name: str) -> NDArray[np.int64] | None:
+    """The least or most accelerators of elastic jobs; `procs` where the field is empty."""
+    if name not in frame.columns:
+        return None
+    given, asked = counts(frame[name]), counts(frame["procs"])
+    bounded = np.minimum(given, asked) if name == "min_procs" else np.maximum(given, asked)
+    return np.where(given > 0, bounded, asked)
 
 
 def _priority(frame: "pd.DataFrame", name: str) -> NDArray[np.int64] | None:
@@ -269,7 +279,7 @@ TABLES: dict[str, Format] = {
             "generic",
             ("job_id", "submit", "run", "procs"),
             _generic,
-            "job_id,submit,run,procs[,est][,user][,vc][,status][,priority] in seconds and GPUs",
+            "job_id,submit,run,procs[,est][,user][,vc][,status][,priority][,min_procs,max_procs]",
         ),
         Format(
             "helios",

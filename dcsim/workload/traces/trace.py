@@ -15,8 +15,8 @@ class Trace:
     Times are seconds on the trace's own clock. `est_s` is the wall limit that a scheduler
     may see; `wait_s` is the recorded wait, NaN where the trace has none. `dropped` counts
     the rows left out by reason, `odd` those kept but mended or doubtful. `priority` (larger
-    first) and `share` (the part of each accelerator that is asked for, 0 < share <= 1) are
-    None where the trace has none.
+    first), `share` (the part of each accelerator that is asked for, 0 < share <= 1) and the
+    limits `least` and `most` of elastic jobs are None where the trace has none.
     """
 
     job_id: NDArray[np.object_]
@@ -33,6 +33,8 @@ class Trace:
     odd: Mapping[str, int] = field(default_factory=dict)
     priority: NDArray[np.int64] | None = None
     share: NDArray[np.float64] | None = None
+    least: NDArray[np.int64] | None = None
+    most: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """How many jobs."""
