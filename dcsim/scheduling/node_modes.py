@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 BEST_FIT, PACK, SPREAD = 0, 1, 2
 
 
-@kernel("b1(i8[::1], i8[::1], i8, i8)")
+@kernel()
 def can_place(free: Ints, level: Ints, need: int, mode: int) -> bool:
     """Whether a job of `need` accelerators could be placed now."""
     if free.size == 1:
@@ -30,7 +30,7 @@ def can_place(free: Ints, level: Ints, need: int, mode: int) -> bool:
     return total >= need
 
 
-@kernel("i8(i8[::1], i8)")
+@kernel()
 def even_level(free: Ints, need: int) -> int:
     """The largest whole number that may be taken from every node without exceeding `need`."""
     low, high = 0, free.max()
@@ -43,7 +43,7 @@ def even_level(free: Ints, need: int) -> int:
     return low
 
 
-@kernel("i8(i8[::1], i8[::1], i8, i8, i8[::1], i8[::1], i8)")
+@kernel()
 def place_by(
     free: Ints, level: Ints, need: int, mode: int, nodes: Ints, counts: Ints, first: int
 ) -> int:
