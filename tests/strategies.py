@@ -21,7 +21,10 @@ cluster:
     - {name: main, node: hgx-h100, count: 32}
     - {name: other, node: gb200-nvl72, count: 2}
   network: {topology: fat-tree, radix: 64, oversubscription: 1, nic: 400 Gb/s}
-  storage: {system: nvme-pfs, servers: 24, redundancy: erasure 8+2}
+  storage: {system: nvme-pfs, servers: 24, redundancy: erasure 8+2, metadata_servers: 2,
+            origin: 40 GB/s, cache: node-local, prefetch: 2,
+            loss: {mttf: 8 years, servers: [{server: 3, at: 2 d}], fill: 60 %,
+                   rebuild: declustered, rate: 500 MB/s, detect: 1 min, replace: 12 h}}
 workload:
   - name: base
     kind: training
@@ -39,12 +42,15 @@ workload:
     submit: 1 h
     priority: 3
     bytes_per_token: 4
+    dataset: 5e12
+    file: 64 MiB
+    shuffle: true
   - {name: probe, kind: real, job: medical-classifier, submit: 10 s, priority: 1, repeats: 2,
      parameters: {epochs: 3}}
 policies:
   scheduler: fifo
   placement: best-fit
-  checkpoint: {interval: 30 min, blocking: false}
+  checkpoint: {interval: 30 min, blocking: false, sharded: true, local: 5 min, copies: 2}
   failures: {rates: llama3}
   spares: 1
 money: {terms: buy, lifetime: 4 years, residual: 10 %}

@@ -6,8 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcsim.catalogue.records import FailureRates
+from dcsim.cost import storage_servers
 from dcsim.planner.screen import Step
 from dcsim.planner.space import ClusterOption
+from dcsim.planner.tiers import (
+    METADATA_OPERATIONS_PER_S,
+    caches,
+    local_saves,
+    origin,
+    snapshot_s,
+    upkeep,
+)
 from dcsim.records.real_run import RealRun
 from dcsim.scenario.resolved import Cluster, NodeGroup, RealWork, Scenario, Storage
 from dcsim.simulation import storage_routes
@@ -21,11 +30,6 @@ from dcsim.simulation.spec import (
     StorageSpec,
     TrainingJobSpec,
 )
-
-#: Bytes of a checkpoint for each parameter: 16-bit weights, 32-bit master weights and two
-#: moments less what frameworks leave out. Published: 105 GB for 8B, 912 GB for 70B and
-#: 5.29 TB for 405B (MLPerf Storage v2.0 checkpoint sizes), 13.0-13.1 bytes each.
-CHECKPOINT_BYTES_PER_PARAMETER = 13.06
 
 #: Classes of failure that leave the node healthy.
 KEEPS_NODE = frozenset({"software"})
@@ -46,24 +50,33 @@ class Recovery:
 
 def checkpoint_bytes(step: Step) -> float:
     """Size of one checkpoint of the job."""
-    return step.parameters * CHECKPOINT_BYTES_PER_PARAMETER
+    return float(storage_servers.checkpoint_bytes(step.parameters))
 
 
 def storage_spec(cluster: Cluster) -> StorageSpec:
     """The scenario's storage as the simulation sees it."""
     storage = cluster.storage
+    # What processors of servers can do is only felt where jobs read files.
+    metadata = storage.metadata_servers
     return StorageSpec(
         servers=storage.servers,
         read_bytes_per_s=storage.system.server_read_bytes_per_s,
         write_bytes_per_s=storage.system.server_write_bytes_per_s,
         write_overhead=write_overhead(storage),
         latency_s=storage.system.latency_s,
+        data_parts=storage.data_parts,
+        parity_parts=storage.parity_parts,
+        operations_per_s=storage.system.server_iops if metadata else float("inf"),
+        metadata_servers=metadata,
+        metadata_operations_per_s=METADATA_OPERATIONS_PER_S if metadata else float("inf"),
+        origin=origin(storage),
+        upkeep=upkeep(storage),
     )
 
 
 def write_overhead(storage: Storage) -> float:
     """Bytes written for each byte of data: (k + m) / k."""
-    return (storage.data_parts + storage.parity_parts) / storage.data_parts
+    return storage_servers.write_overhead(storage.data_parts, storage.parity_parts)
 
 
 def recovery(step: Step, scenario: Scenario) -> Recovery:
@@ -79,6 +92,8 @@ def recovery(step: Step, scenario: Scenario) -> Recovery:
     )
     failures = failure_classes(scenario.policies.failures)
     mtbf_s = float(job_mtbf_s(failures, step.accelerators))
+    if not scenario.policies.checkpoint.sharded:
+        write = np.minimum(write, node_nic_bytes_per_s(step.group, scenario))
     write_s = size / float(write)
     interval = scenario.policies.checkpoint.interval_s
     if interval is None and np.isfinite(mtbf_s):
@@ -111,14 +126,19 @@ def failure_classes(rates: FailureRates | None) -> tuple[FailureClass, ...]:
     )
 
 
-def training_job(step: Step, scenario: Scenario) -> TrainingJobSpec:
-    """`step`'s job with its median step time."""
+def training_job(step: Step, scenario: Scenario, saved: Recovery | None = None) -> TrainingJobSpec:
+    """`step`'s job with its median step time; `saved` is its `recovery`, if known."""
     work = step.work
-    saved = recovery(step, scenario)
+    saved = saved or recovery(step, scenario)
     size = checkpoint_bytes(step)
     total = step.iteration.value
     exposed = sum(step.parts_s[p] for p in ("tp", "dp", "ep", "cp"))
     rates = scenario.policies.failures
+    policy = scenario.policies.checkpoint
+    nodes = -(-step.accelerators // step.group.node.accelerators)
+    nic = node_nic_bytes_per_s(step.group, scenario)
+    local = local_saves(policy, step.group.node, nodes, nic, size)
+    dataset = work.dataset_tokens
     return TrainingJobSpec(
         name=work.name,
         accelerators=step.accelerators,
@@ -129,9 +149,19 @@ def training_job(step: Step, scenario: Scenario) -> TrainingJobSpec:
         exposed_communication_share=exposed / total,
         pipeline_bubble_share=step.parts_s["pp_bubble"] / total,
         data_bytes_per_step=work.bytes_per_token * work.global_batch * work.seq_len,
+        dataset_bytes=float("inf") if dataset is None else dataset * work.bytes_per_token,
+        file_bytes=work.file_bytes,
+        shuffle=work.shuffle,
+        prefetch=scenario.cluster.storage.prefetch,
         checkpoint_bytes=size,
         checkpoint_interval_s=saved.interval_s,
-        checkpoint_blocking=scenario.policies.checkpoint.blocking,
+        checkpoint_blocking=policy.blocking,
+        checkpoint_writers=None if policy.sharded else 1,
+        checkpoint_snapshot_s=snapshot_s(policy, step.accelerators, size),
+        local_interval_s=local.interval_s,
+        local_save_s=local.save_s,
+        local_restore_s=local.restore_s,
+        local_copies=policy.local_copies,
         restore_bytes=size,
         start_s=rates.restart_s if rates else 0.0,
         priority=work.priority,
@@ -149,7 +179,7 @@ def simulation_spec(
 
     `spares` nodes of every group replace broken ones.
     """
-    pools = tuple(_pool(group, scenario) for group in option.groups)
+    pools = tuple(pool_spec(group, scenario) for group in option.groups)
     local = scenario.cluster.local
     return SimulationSpec(
         pools=pools if local is None else (*pools, _local_pool(local)),
@@ -164,13 +194,15 @@ def simulation_spec(
     )
 
 
-def _pool(group: NodeGroup, scenario: Scenario) -> PoolSpec:
+def pool_spec(group: NodeGroup, scenario: Scenario) -> PoolSpec:
+    """The nodes of `group` as a pool of the simulation."""
     return PoolSpec(
         name=group.name,
         node_type=group.node.name,
         nodes=group.count,
         accelerators_per_node=group.node.accelerators,
         nic_bytes_per_s=node_nic_bytes_per_s(group, scenario),
+        caches=caches(scenario.cluster.storage, group.node),
     )
 
 

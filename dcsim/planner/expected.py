@@ -12,14 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.economics import activity, bill, draw
-from dcsim.planner.build import Recovery, failure_classes, recovery, storage_spec
+from dcsim.planner.build import (
+    Recovery,
+    failure_classes,
+    pool_spec,
+    recovery,
+    storage_spec,
+    training_job,
+)
 from dcsim.planner.outcomes import Outcome
 from dcsim.planner.sampling import Scores
 from dcsim.planner.screen import Step
 from dcsim.planner.space import ClusterOption
 from dcsim.records.real_run import RealRun
 from dcsim.scenario.resolved import RealWork, Scenario
+from dcsim.simulation.feed import feeds
 from dcsim.simulation.goodput import expected_runtime
+from dcsim.simulation.spec import TrainingJobSpec
 
 Floats = NDArray[np.float64]
 
@@ -47,15 +56,17 @@ def job_time(step: Step, scenario: Scenario, factor: Floats) -> JobTime:
     rates = scenario.policies.failures
     compute = step.iteration.value * factor
     work = step.steps * compute
-    data = step.steps * np.maximum(_data_s(step, scenario) - compute, 0.0)
-    blocking = saved.write_s if scenario.policies.checkpoint.blocking else 0.0
+    job = training_job(step, scenario, saved)
+    data = _data_wait_s(step, scenario, compute, job)
+    local = work / job.local_interval_s * job.local_save_s if job.local_interval_s else 0.0 * work
+    blocking = saved.write_s if job.checkpoint_blocking else job.checkpoint_snapshot_s
     restart = (rates.detect_s + rates.restart_s if rates else 0.0) + saved.restore_s
-    interval = saved.interval_s if saved.interval_s is not None else work + data
+    interval = saved.interval_s if saved.interval_s is not None else work + data + local
     with np.errstate(over="ignore"):
-        wall = expected_runtime(work + data, interval, blocking, restart, saved.mtbf_s)
+        wall = expected_runtime(work + data + local, interval, blocking, restart, saved.mtbf_s)
     wall = np.minimum(wall, LONGEST_S)
     failures = wall / saved.mtbf_s
-    saves = np.ceil((work + data) / interval) * blocking
+    saves = np.ceil((work + data + local) / interval) * blocking + local
     down = failures * restart
     recomputing = np.maximum(wall - work - data - saves - down, 0.0)
     exposed = sum(step.parts_s[p] for p in ("tp", "dp", "ep", "cp")) / step.iteration.value
@@ -77,12 +88,22 @@ def job_time(step: Step, scenario: Scenario, factor: Floats) -> JobTime:
     )
 
 
-def _data_s(step: Step, scenario: Scenario) -> float:
-    """Seconds to read one step's data from storage, alone on it."""
-    work = step.work
+def _data_wait_s(step: Step, scenario: Scenario, compute: Floats, job: TrainingJobSpec) -> Floats:
+    """Time of the whole run that is spent waiting for data, alone on the storage.
+
+    The first epoch comes from the origin and fills the caches, later ones come from there.
+    """
     spec = storage_spec(scenario.cluster)
-    size = work.bytes_per_token * work.global_batch * work.seq_len
-    return size / (spec.servers * spec.read_bytes_per_s)
+    found = feeds(job, pool_spec(step.group, scenario), spec)
+    first = min(found.epoch_steps, float(step.steps))
+    shared = spec.servers * spec.read_bytes_per_s
+    origin = min(spec.origin.read_bytes_per_s, shared) if spec.origin else shared
+    waiting = np.zeros_like(compute)
+    for feed, steps in ((found.first, first), (found.later, step.steps - first)):
+        rate = origin if feed.from_origin else shared
+        needed = max(feed.remote_bytes / rate, feed.local_s)
+        waiting += steps * np.maximum(needed - compute, 0.0)
+    return waiting
 
 
 def _replacement_wait_s(step: Step, scenario: Scenario, saved: Recovery) -> float:

@@ -5,13 +5,13 @@ from typing import Any
 
 from dcsim import catalogue
 from dcsim.cost.parameters import shipped_fit
+from dcsim.cost.storage_servers import CHECKPOINT_BYTES_PER_PARAMETER
 from dcsim.economics import (
     BUSY_SHARE,
     BUSY_SHARE_SOURCE,
     PURCHASE_RANGE,
     PURCHASE_RANGE_SOURCE,
 )
-from dcsim.planner.build import CHECKPOINT_BYTES_PER_PARAMETER
 from dcsim.planner.candidates import Candidate
 from dcsim.planner.space import ClusterOption
 from dcsim.records import Source
@@ -239,7 +239,7 @@ def _modelling(scenario: Scenario) -> Rows:
         rows.append(
             _assumed(
                 "size of a checkpoint",
-                f"{CHECKPOINT_BYTES_PER_PARAMETER} bytes a parameter",
+                f"{CHECKPOINT_BYTES_PER_PARAMETER:g} bytes a parameter",
                 "published checkpoints of 8B, 70B and 405B models",
                 "low",
             )

@@ -73,6 +73,37 @@ def redundancy_is_known(file: ScenarioFile) -> Iterator[Problem]:
         )
 
 
+def lost_servers_exist(file: ScenarioFile) -> Iterator[Problem]:
+    """Storage that can lose a server has another one, and what is lost by script exists."""
+    storage = file.cluster.storage
+    if storage is None or storage.loss is None:
+        return
+    path = ("cluster", "storage", "loss")
+    loss, servers = storage.loss, storage.servers
+    if loss.mttf is None and not loss.servers:
+        yield Problem(path, "says nothing about what is lost; write mttf, or servers, or both")
+    if servers is None:
+        return
+    if servers < 2:
+        yield Problem(path, "storage of one server cannot lose it; use at least 2 servers")
+    for place, lost in enumerate(loss.servers or ()):
+        if lost.server >= servers:
+            yield Problem(
+                (*path, "servers", place, "server"),
+                f"there is no server {lost.server}; the {servers} servers are 0 to {servers - 1}",
+            )
+
+
+def copies_are_of_local_saves(file: ScenarioFile) -> Iterator[Problem]:
+    """Copies are asked for only where checkpoints are saved on the nodes."""
+    checkpoint = file.policies.checkpoint if file.policies else None
+    if checkpoint is not None and checkpoint.copies is not None and checkpoint.local is None:
+        yield Problem(
+            ("policies", "checkpoint", "copies"),
+            "copies are of local checkpoints; write how often with local, such as local: 10 min",
+        )
+
+
 #: Keys of the network that only some topologies know.
 _ONLY_OF = {
     "rails": ("rail-optimised", "rail-only"),
@@ -334,6 +365,8 @@ CHECKS: tuple[Check, ...] = (
     total_is_no_name,
     start_is_a_date,
     redundancy_is_known,
+    lost_servers_exist,
+    copies_are_of_local_saves,
     network_keys_fit_the_topology,
     objectives_name_jobs,
     dates_follow_the_start,

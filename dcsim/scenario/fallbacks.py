@@ -5,6 +5,7 @@ TOPOLOGY = "fat-tree"
 RADIX = 64
 STORAGE_SYSTEM = "nvme-pfs"
 STORAGE_SERVERS = 16
+STORAGE_FILL = 0.5
 SOFTWARE_FAMILY = "megatron-bridge"
 FAILURES = "llama3"
 FINALISTS = 6

@@ -20,6 +20,7 @@ from dcsim.scenario.fallbacks import (
     RESIDUAL_SHARE,
     SEEDS,
     SOFTWARE_FAMILY,
+    STORAGE_FILL,
     STORAGE_SERVERS,
     STORAGE_SYSTEM,
     TOPOLOGY,
@@ -41,11 +42,13 @@ from dcsim.scenario.resolved import (
     Scenario,
     Site,
     Storage,
+    StorageLoss,
     TrainingWork,
     Work,
 )
 from dcsim.scenario.schema import (
     ClusterPart,
+    LossPart,
     MoneyPart,
     NetworkPart,
     ObjectivePart,
@@ -201,7 +204,40 @@ def _storage(part: StoragePart, gaps: Gaps) -> Storage:
         max(STORAGE_SERVERS, data + parity),
         "a small system that holds one stripe",
     )
-    return Storage(system, servers, data, parity)
+    return Storage(
+        system=system,
+        servers=servers,
+        data_parts=data,
+        parity_parts=parity,
+        metadata_servers=part.metadata_servers or 0,
+        origin_bytes_per_s=part.origin,
+        cache=gaps.fill(part.cache, f"{where}.cache", "none", "data is read anew every time"),
+        prefetch=gaps.fill(part.prefetch, f"{where}.prefetch", 1, "one batch is read ahead"),
+        loss=_loss(part.loss, gaps) if part.loss else None,
+    )
+
+
+def _loss(part: LossPart, gaps: Gaps) -> StorageLoss:
+    where = "cluster.storage.loss"
+    return StorageLoss(
+        mttf_s=part.mttf,
+        lost=tuple((lost.at, lost.server) for lost in part.servers or ()),
+        fill=gaps.fill(part.fill, f"{where}.fill", STORAGE_FILL, "storage is kept half full"),
+        rebuild=gaps.fill(
+            part.rebuild, f"{where}.rebuild", "declustered", "what large file systems do"
+        ),
+        rate_bytes_per_s=part.rate,
+        detect_s=gaps.fill(
+            part.detect, f"{where}.detect", 0.0, "a lost server is known at once", "0 s"
+        ),
+        replace_s=gaps.fill(
+            part.replace,
+            f"{where}.replace",
+            SECONDS_PER_DAY,
+            "a day until another server stands there",
+            "1 d",
+        ),
+    )
 
 
 def _work(part: TrainingPart | RealPart, gaps: Gaps) -> Work:
@@ -244,6 +280,9 @@ def _training(part: TrainingPart, gaps: Gaps) -> TrainingWork:
             f"token numbers of a vocabulary of {card.vocab:,}",
         ),
         group=part.group,
+        dataset_tokens=part.dataset,
+        file_bytes=part.file or 0.0,
+        shuffle=True if part.shuffle is None else part.shuffle,
     )
 
 
@@ -298,6 +337,9 @@ def _policies(part: PoliciesPart, gaps: Gaps) -> Policies:
                 True,
                 "the cautious case: training waits while its state is written",
             ),
+            sharded=True if part.checkpoint is None else part.checkpoint.sharded is not False,
+            local_interval_s=part.checkpoint.local if part.checkpoint else None,
+            local_copies=(part.checkpoint.copies if part.checkpoint else None) or 1,
         ),
         failures=None if rates == "none" else catalogue.failure_rates(rates),
         spares=gaps.fill(part.spares, "policies.spares", 0, "no node stands idle on purpose"),

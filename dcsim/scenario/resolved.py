@@ -57,13 +57,42 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageLoss:
+    """How storage servers are lost and rebuilt.
+
+    `mttf_s` is one server's (None: none is lost by chance), `lost` are (time, server) by
+    script. A server is `fill` full; `rebuild` is `declustered` or `single`, and one server
+    restores at most `rate_bytes_per_s` (None: as fast as its drives).
+    """
+
+    mttf_s: float | None
+    lost: tuple[tuple[float, int], ...]
+    fill: float
+    rebuild: str
+    rate_bytes_per_s: float | None
+    detect_s: float
+    replace_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
-    """`servers` servers of one system; redundancy is `replication r` or `erasure k+m`."""
+    """`servers` servers of one system; redundancy is `replication r` or `erasure k+m`.
+
+    Data comes from an object store of `origin_bytes_per_s` at its first reading (None: it
+    is on the system already), and from the `cache` of the nodes later (`none`,
+    `node-local`, `host-memory` or `all`); `prefetch` batches are read ahead. Without
+    `metadata_servers` opening files costs nothing.
+    """
 
     system: StorageSystem
     servers: int
     data_parts: int
     parity_parts: int
+    metadata_servers: int = 0
+    origin_bytes_per_s: float | None = None
+    cache: str = "none"
+    prefetch: int = 1
+    loss: StorageLoss | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +127,11 @@ class FixedLayout:
 
 @dataclass(frozen=True, slots=True)
 class TrainingWork:
-    """Train a model on `tokens` tokens."""
+    """Train a model on `tokens` tokens.
+
+    They are read again and again from a data set of `dataset_tokens` (None: each is read
+    once), in files of `file_bytes` (0: in large requests), in a new order if `shuffle`.
+    """
 
     name: str
     model: ModelCard
@@ -113,6 +146,9 @@ class TrainingWork:
     priority: int
     bytes_per_token: float
     group: str | None = None
+    dataset_tokens: float | None = None
+    file_bytes: float = 0.0
+    shuffle: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +168,17 @@ Work = TrainingWork | RealWork
 
 @dataclass(frozen=True, slots=True)
 class CheckpointPolicy:
-    """When to save and how; `interval_s` None means the optimal interval."""
+    """When to save and how; `interval_s` None means the optimal interval.
+
+    All nodes write their part (`sharded`), or one writes all. Every `local_interval_s`
+    (None: never) the state is also saved on `local_copies` nodes' own drives.
+    """
 
     interval_s: float | None
     blocking: bool
+    sharded: bool = True
+    local_interval_s: float | None = None
+    local_copies: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,12 +79,36 @@ class NetworkPart(Part):
     later: ClassVar[Mapping[str, str]] = {"file": _LATER}
 
 
+class LostServerPart(Part):
+    """One storage server is lost at a set time; servers count from 0."""
+
+    server: Annotated[int, Whole(0, 999_999)]
+    at: Duration
+
+
+class LossPart(Part):
+    """How storage servers are lost, and how what they held is rebuilt."""
+
+    mttf: PositiveDuration | None = None
+    servers: list[LostServerPart] | None = None
+    fill: Annotated[float, Quantity("share", most=1.0)] | None = None
+    rebuild: Literal["declustered", "single"] | None = None
+    rate: Annotated[float, Quantity("rate", positive=True)] | None = None
+    detect: Duration | None = None
+    replace: Duration | None = None
+
+
 class StoragePart(Part):
     """The shared storage that jobs read from and save to."""
 
     system: StorageName | None = None
     servers: Count | None = None
     redundancy: Annotated[str, Text()] | None = None
+    metadata_servers: Annotated[int, Whole(1, 1_000_000)] | None = None
+    origin: Annotated[float, Quantity("rate", positive=True)] | None = None
+    cache: Literal["none", "node-local", "host-memory", "all"] | None = None
+    prefetch: Annotated[int, Whole(0, 1000)] | None = None
+    loss: LossPart | None = None
 
 
 class ClusterPart(Part):
@@ -127,6 +151,9 @@ class TrainingPart(Part):
     submit: Duration | None = None
     priority: Annotated[int, Whole(0, 1000)] | None = None
     bytes_per_token: Annotated[float, Quantity("count", positive=True, most=1e9)] | None = None
+    dataset: Annotated[float, Quantity("count", positive=True, most=1e18)] | None = None
+    file: Annotated[float, Quantity("data", positive=True)] | None = None
+    shuffle: Annotated[bool, Flag()] | None = None
 
     later: ClassVar[Mapping[str, str]] = {"growth": _LATER, "deadline": _LATER}
 
@@ -158,6 +185,9 @@ class CheckpointPart(Part):
 
     interval: Annotated[float, Quantity("time", positive=True, most=3.2e10)] | Literal["optimal"]
     blocking: Annotated[bool, Flag()] | None = None
+    sharded: Annotated[bool, Flag()] | None = None
+    local: PositiveDuration | None = None
+    copies: Annotated[int, Whole(1, 16)] | None = None
 
 
 class FailuresPart(Part):

@@ -288,7 +288,7 @@ def test_all_faults_come_at_once_and_the_worst_first() -> None:
         ("by: 2026-06-01", "by: 2025-06-01", "soon.by", "is not after the start"),
         ("erasure 8+2", "raid 5", "storage.redundancy", 'write "replication 3"'),
         ("servers: 24", "servers: 9", "storage.redundancy", "needs 10 servers"),
-        ("erasure 8+2}", "erasure 22+3}", "storage.redundancy", "needs 25 servers"),
+        ("erasure 8+2,", "erasure 22+3,", "storage.redundancy", "needs 25 servers"),
         ("servers: 24, redundancy: erasure 8+2", "servers: 4", "storage.servers", "of nvme-pfs"),
         ("pue: 1.15", "pue: 0.9", "site.pue", "less than the least accepted"),
         ("total.ettr, at_least: 90 %", "total.cost, at_least: 1 USD", "3.metric", "is taken"),
@@ -344,3 +344,39 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         load_scenario(tmp_path / "missing.yaml")
     with pytest.raises(InputError, match="directory"):
         load_scenario(tmp_path)
+
+
+STORAGE_FAULTS = [
+    (
+        "storage: {servers: 12, loss: {fill: 50 %}}",
+        "cluster.storage.loss",
+        "write mttf, or servers, or both",
+    ),
+    (
+        "storage: {servers: 12, loss: {servers: [{server: 12, at: 1 d}]}}",
+        "cluster.storage.loss.servers",
+        "the 12 servers are 0 to 11",
+    ),
+    (
+        "storage: {servers: 1, redundancy: replication 1, loss: {mttf: 5 years}}",
+        "cluster.storage.loss",
+        "use at least 2 servers",
+    ),
+    ("storage: {cache: disk}", "cluster.storage.cache", "node-local"),
+    ("storage: {prefetch: -1}", "cluster.storage.prefetch", "0"),
+]
+
+
+@pytest.mark.parametrize(("keys", "field", "message"), STORAGE_FAULTS)
+def test_storage_that_cannot_be(keys: str, field: str, message: str) -> None:
+    fault = only(changed("  network: {nic: 400 Gb/s}", f"  {keys}"))
+    assert fault.field is not None
+    assert fault.field.startswith(field)
+    assert message in fault.message
+
+
+def test_copies_need_local_saves() -> None:
+    checkpoint = "policies: {checkpoint: {interval: 1 h, copies: 2}}"
+    fault = only(changed("name: good", f"name: good\n{checkpoint}"))
+    assert fault.field == "policies.checkpoint.copies"
+    assert "local: 10 min" in fault.message
