@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dcsim._version import __version__
 
 if TYPE_CHECKING:
-    from dcsim.api import estimate_training, load_scenario, plan, run
+    from dcsim.api import estimate_training, load_scenario, plan, replay, run
     from dcsim.records import InputError, Result
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "estimate_training",
     "load_scenario",
     "plan",
+    "replay",
     "run",
 ]
 
@@ -28,6 +29,7 @@ _HOMES = {
     "estimate_training": "dcsim.api",
     "load_scenario": "dcsim.api",
     "plan": "dcsim.api",
+    "replay": "dcsim.api",
     "run": "dcsim.api",
 }
 

@@ -93,6 +93,38 @@ def estimate_training(
     return pd.DataFrame(list(estimates.rows), columns=list(COLUMNS))
 
 
+def replay(
+    trace: str | Path, policy: str = "easy", *, gpus: int | None = None, nodes: str | None = None
+) -> "pd.DataFrame":
+    """Replay a job trace on a pool of `gpus` accelerators or on `nodes` such as `256x8`.
+
+    One row for each job that ran, in the trace's order and on its own clock: job_id,
+    submit_s, start_s, end_s, gpus. `policy` is one of `dcsim.simulation.replay.POLICIES`.
+    Raises InputError for a trace that cannot be read, an unknown policy or a wrong machine.
+    """
+    import pandas as pd
+
+    from dcsim.records import InputError
+    from dcsim.simulation.replay import replay as run_trace
+    from dcsim.workload.traces import read_trace
+
+    if (gpus is None) == (nodes is None):
+        raise InputError('name the machine once: gpus=1024 or nodes="256x8"')
+    count, _, each = (str(gpus), "x", "1") if nodes is None else nodes.partition("x")
+    if not (count.isdecimal() and each.isdecimal()):
+        raise InputError(f'nodes="{nodes}": write nodes x accelerators each, as in "256x8"')
+    done = run_trace(read_trace(Path(trace)), policy, int(count), int(each), pool=nodes is None)
+    return pd.DataFrame(
+        {
+            "job_id": done.trace.job_id,
+            "submit_s": done.trace.submit_s,
+            "start_s": done.start_s,
+            "end_s": done.end_s,
+            "gpus": done.trace.accelerators,
+        }
+    )
+
+
 def _scenario(scenario: "Scenario | str | Path") -> "Scenario":
     return load_scenario(scenario) if isinstance(scenario, str | Path) else scenario
 

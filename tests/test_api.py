@@ -69,3 +69,16 @@ def test_a_table_is_estimated_row_by_row() -> None:
     assert found["status"].tolist() == ["ok", "ok"]
     times = found["predicted_iteration_s"].to_numpy(dtype=float)
     assert times[0] > 1.5 * times[1] > 0
+
+
+def test_a_trace_is_replayed_into_a_frame(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.csv"
+    path.write_text("job_id,submit,run,procs\na,0,10,6\nb,1,5,6\nc,2,3,2\n", encoding="utf-8")
+    on_pool = dcsim.replay(path, "easy", gpus=8)
+    assert on_pool.start_s.tolist() == [0.0, 10.0, 2.0]
+    on_nodes = dcsim.replay(path, "fcfs", nodes="2x4")
+    assert on_nodes.start_s.tolist() == [0.0, 10.0, 10.0]
+    with pytest.raises(dcsim.InputError, match="name the machine once"):
+        dcsim.replay(path)
+    with pytest.raises(dcsim.InputError, match='as in "256x8"'):
+        dcsim.replay(path, nodes="many")
