@@ -32,6 +32,7 @@ COMMANDS: tuple[str, ...] = (
     "plan",
     "run",
     "report",
+    "compare",
     "check",
     "catalogue",
     "calibrate",
@@ -40,6 +41,7 @@ COMMANDS: tuple[str, ...] = (
     "goodput",
     "flows",
     "train",
+    "rehearse",
 )
 
 

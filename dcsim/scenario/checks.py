@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from dcsim import catalogue
-from dcsim.scenario.fallbacks import STORAGE_SYSTEM, TOPOLOGY
+from dcsim.scenario.fallbacks import REHEARSAL_NODES, STORAGE_SYSTEM, TOPOLOGY
 from dcsim.scenario.faults import Problem
 from dcsim.scenario.redundancy import read_redundancy
-from dcsim.scenario.schema import NodesPart, ScenarioFile, TrainingPart
+from dcsim.scenario.schema import NodesPart, RealPart, ScenarioFile, TrainingPart
 from dcsim.units import QuantityError, number, parse_date, shown
 
 Check = Callable[[ScenarioFile], Iterator[Problem]]
@@ -360,6 +360,25 @@ def _most_accelerators(file: ScenarioFile, group: NodesPart) -> int:
     return max(counts) * _per_node(file, group)
 
 
+def rehearsed_jobs_fit(file: ScenarioFile) -> Iterator[Problem]:
+    """No job of a rehearsal asks for more worker processes than there are."""
+    if file.rehearsal is None:
+        return
+    nodes = file.rehearsal.nodes or REHEARSAL_NODES
+    if file.rehearsal.processors is not None and file.rehearsal.processors > nodes:
+        message = f"{nodes} worker processes cannot use more than {nodes} processors"
+        yield Problem(("rehearsal", "processors"), message)
+    for index, work in enumerate(file.workload):
+        parameters = work.parameters if isinstance(work, RealPart) else None
+        workers = parameters.workers if parameters else None
+        if workers is not None and workers > nodes:
+            yield Problem(
+                ("workload", index, "parameters", "workers"),
+                f"{workers} workers are more than the {nodes} nodes of the rehearsal; "
+                "ask for fewer, or write more nodes",
+            )
+
+
 CHECKS: tuple[Check, ...] = (
     names_differ,
     total_is_no_name,
@@ -382,4 +401,5 @@ CHECKS: tuple[Check, ...] = (
     layout_divides_the_model,
     layout_fills_the_accelerators,
     precision_is_supported,
+    rehearsed_jobs_fit,
 )

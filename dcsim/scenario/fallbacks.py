@@ -11,6 +11,8 @@ FAILURES = "llama3"
 FINALISTS = 6
 SEEDS = 32
 CONFIDENCE = 0.5
+REHEARSAL_NODES = 4
+REHEARSAL_STORAGE = 60e6
 LIFETIME_YEARS = 4
 RESIDUAL_SHARE = 0.1
 #: The largest vocabulary whose token numbers fit into two bytes.

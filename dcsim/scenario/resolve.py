@@ -17,6 +17,8 @@ from dcsim.scenario.fallbacks import (
     LIFETIME_YEARS,
     RADIX,
     REGION,
+    REHEARSAL_NODES,
+    REHEARSAL_STORAGE,
     RESIDUAL_SHARE,
     SEEDS,
     SOFTWARE_FAMILY,
@@ -39,6 +41,7 @@ from dcsim.scenario.resolved import (
     Plan,
     Policies,
     RealWork,
+    Rehearsal,
     Scenario,
     Site,
     Storage,
@@ -55,6 +58,7 @@ from dcsim.scenario.schema import (
     PlanPart,
     PoliciesPart,
     RealPart,
+    RehearsalPart,
     ScenarioFile,
     SitePart,
     StoragePart,
@@ -108,6 +112,7 @@ def resolve(file: ScenarioFile, path: Path, text: bytes) -> Scenario:
         defaults=tuple(gaps.filled),
         path=path,
         text=text,
+        rehearsal=_rehearsal(file.rehearsal, gaps) if file.rehearsal else None,
     )
 
 
@@ -311,6 +316,22 @@ def _real(part: RealPart, gaps: Gaps) -> RealWork:
         priority=gaps.fill(part.priority, f"{where}.priority", 0, "all jobs are equal"),
         repeats=gaps.fill(part.repeats, f"{where}.repeats", 1, "one run of the job"),
         parameters=part.parameters.model_dump(exclude_none=True) if part.parameters else {},
+        kill_after_s=part.kill,
+    )
+
+
+def _rehearsal(part: RehearsalPart, gaps: Gaps) -> Rehearsal:
+    return Rehearsal(
+        nodes=gaps.fill(part.nodes, "rehearsal.nodes", REHEARSAL_NODES, "a small cluster"),
+        processors=part.processors,
+        storage_bytes_per_s=gaps.fill(
+            part.storage,
+            "rehearsal.storage",
+            REHEARSAL_STORAGE,
+            "slow enough to be felt, fast enough not to rule",
+            format_quantity(REHEARSAL_STORAGE, "rate"),
+        ),
+        load=part.load,
     )
 
 

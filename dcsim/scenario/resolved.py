@@ -153,7 +153,10 @@ class TrainingWork:
 
 @dataclass(frozen=True, slots=True)
 class RealWork:
-    """A real NumPy job, executed on this machine and replayed on a `local` node."""
+    """A real NumPy job, executed on this machine and replayed on a `local` node.
+
+    In a rehearsal one of its workers is killed `kill_after_s` after its first start.
+    """
 
     name: str
     job: str
@@ -161,6 +164,7 @@ class RealWork:
     priority: int
     repeats: int
     parameters: Mapping[str, float | int | str] = field(default_factory=dict)
+    kill_after_s: float | None = None
 
 
 Work = TrainingWork | RealWork
@@ -190,6 +194,21 @@ class Policies:
     checkpoint: CheckpointPolicy
     failures: FailureRates | None
     spares: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A cluster of `nodes` worker processes that share `processors` processors of this machine.
+
+    `processors` None: all but one. `storage_bytes_per_s` limits reading, and likewise
+    writing, of the shared directory. With `load`, arrivals are stretched until predicted
+    work ÷ (processors × time of the last arrival) is that; None leaves them as written.
+    """
+
+    nodes: int
+    processors: int | None
+    storage_bytes_per_s: float
+    load: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +265,4 @@ class Scenario:
     defaults: tuple[Default, ...]
     path: Path
     text: bytes
+    rehearsal: Rehearsal | None = None

@@ -166,6 +166,12 @@ class RealParametersPart(Part):
     max_steps: Annotated[int, Whole(1, 10**9)] | None = None
     rate: Annotated[float, Quantity("count", positive=True, most=1e3)] | None = None
     seed: Annotated[int, Whole(0, 2**32 - 1)] | None = None
+    hidden: Annotated[str, Text()] | None = None
+    context: Annotated[int, Whole(1, 4096)] | None = None
+    width: Annotated[int, Whole(1, 4096)] | None = None
+    heads: Annotated[int, Whole(1, 256)] | None = None
+    depth: Annotated[int, Whole(1, 128)] | None = None
+    workers: Annotated[int, Whole(1, 64)] | None = None
 
 
 class RealPart(Part):
@@ -178,6 +184,7 @@ class RealPart(Part):
     priority: Annotated[int, Whole(0, 1000)] | None = None
     repeats: Annotated[int, Whole(1, 1000)] | None = None
     parameters: RealParametersPart | None = None
+    kill: PositiveDuration | None = None
 
 
 class CheckpointPart(Part):
@@ -204,6 +211,15 @@ class PoliciesPart(Part):
     checkpoint: CheckpointPart | None = None
     failures: FailuresPart | None = None
     spares: Annotated[int, Whole(0, 1_000_000)] | None = None
+
+
+class RehearsalPart(Part):
+    """The cluster of worker processes on which `dcsim rehearse` runs the real jobs."""
+
+    nodes: Annotated[int, Whole(1, 64)] | None = None
+    processors: Annotated[int, Whole(1, 64)] | None = None
+    storage: Annotated[float, Quantity("rate", positive=True)] | None = None
+    load: Annotated[float, Quantity("count", positive=True, most=100.0)] | None = None
 
 
 class MoneyPart(Part):
@@ -258,6 +274,7 @@ class ScenarioFile(Part):
         min_length=1
     )
     policies: PoliciesPart | None = None
+    rehearsal: RehearsalPart | None = None
     money: MoneyPart | None = None
     plan: PlanPart | None = None
     objectives: list[ObjectivePart] = []
