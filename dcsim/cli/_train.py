@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 import textwrap
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,10 +14,11 @@ from dcsim._version import __version__
 from dcsim.execution.history import summary, write_history
 from dcsim.execution.measure import measure_job
 from dcsim.records import Fault, InputError, RealRun
+from dcsim.training.checkpoint import write_atomically
 from dcsim.training.jobs import CLASSIFIER, JOBS, Job
 from dcsim.training.jobs import job as ready_job
 from dcsim.training.loop import Progress
-from dcsim.workers import WorkerDied
+from dcsim.workers import Worker, WorkerDied
 
 WIDTH = 80
 
@@ -70,8 +72,15 @@ def _scalar(text: str) -> float | int | str:
     return text
 
 
-def run(name: str, settings: dict[str, Any], out: Path | None, resume: bool, as_json: bool) -> None:
-    """Train, write the history and print the result."""
+def run(
+    name: str,
+    settings: dict[str, Any],
+    out: Path | None,
+    resume: bool,
+    cheaper: bool,
+    as_json: bool,
+) -> None:
+    """Train, write the history and print the result, `cheaper` with the study of that."""
     job = ready_job(name, **settings)
     directory = out or Path("reports") / f"train-{name}"
     try:
@@ -102,10 +111,44 @@ def run(name: str, settings: dict[str, Any], out: Path | None, resume: bool, as_
             f"training diverged at step {len(result.losses)}: the loss is not finite; "
             f"try a lower rate than {job.rate:g}"
         )
+    found = _studied(job, checkpoint) if cheaper else {}
+    if found:
+        write_atomically(directory / "cheaper.json", json.dumps(found, indent=1).encode())
     if as_json:
-        print(json.dumps(summary(result) | {"directory": str(directory)}))
+        print(json.dumps(summary(result) | found | {"directory": str(directory)}))
     else:
-        print("\n".join(_told(result, job, directory, settings)))
+        print("\n".join(_told(result, job, directory, settings) + _cheaper(found)))
+
+
+def _studied(job: Job, checkpoint: Path) -> dict[str, Any]:
+    """Cheaper variants of a trained job and step times by batch size, from a worker."""
+    from dcsim.training import cheaper
+
+    with Worker(preload=[cheaper.__name__]) as worker:
+        variants, times = worker.call(cheaper.study, job, checkpoint)
+    return {
+        "variants": [asdict(variant) for variant in variants],
+        "batch_times": [asdict(time) for time in times],
+    }
+
+
+def _cheaper(found: dict[str, Any]) -> list[str]:
+    """The study in two small tables."""
+    if not found:
+        return []
+    metric, rows = found["variants"][0]["metric"], found["variants"][0]["rows"]
+    label = _LABELS.get(metric, metric)
+    lines = ["", f" {'':<20} {label:>17} {'weights':>12} {f'predict {rows} rows':>19}"]
+    for row in found["variants"]:
+        lines.append(
+            f" {row['name']:<20} {row['quality']:>17.4g} "
+            f"{row['weight_bytes'] / 1024:>8.1f} KiB {_time(row['predict_s']):>19}"
+        )
+    lines += ["", f" {'batch':<20} {'a step':>17} {'samples a second':>32}"]
+    for row in found["batch_times"]:
+        rate = row["batch"] / row["step_s"]
+        lines.append(f" {row['batch']:<20} {_time(row['step_s']):>17} {rate:>32,.0f}")
+    return lines
 
 
 def _told(run: RealRun, job: Job, directory: Path, settings: dict[str, Any]) -> list[str]:

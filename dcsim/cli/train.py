@@ -27,6 +27,10 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in that directory.")
     ] = False,
+    cheaper: Annotated[
+        bool,
+        typer.Option("--cheaper", help="Also measure 8-bit weights, pruning and batch sizes."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the ready jobs and stop.")] = False,
 ) -> None:
@@ -39,4 +43,4 @@ def command(
     settings = _train.parameters(
         parameter or [], epochs=epochs, seed=seed, workers=workers, data=data
     )
-    _train.run(_train.chosen_job(job, data), settings, out, resume, as_json)
+    _train.run(_train.chosen_job(job, data), settings, out, resume, cheaper, as_json)

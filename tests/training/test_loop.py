@@ -36,6 +36,9 @@ SMALL = (
         {"max_steps": 12, "width": 8, "hidden": 16, "heads": 2, "depth": 1, "context": 16}
         | {"dropout": 0.1, "batch_size": 4},
     ),
+    ("digits-cnn", {"max_steps": 12, "channels": "3-4", "hidden": "8"}),
+    ("text-classifier", {"max_steps": 12, "width": 8, "heads": 2, "hidden": 8, "context": 16}),
+    ("fraud-detector", {"max_steps": 12, "hidden": "8"}),
 )
 
 

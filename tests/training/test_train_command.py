@@ -59,6 +59,17 @@ def test_the_users_table(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["metrics"]["test_accuracy"] >= 0.95
 
 
+def test_cheaper_weights_and_batches_are_measured(tmp_path: Path) -> None:
+    result = dcsim("fraud-detector", "--epochs", "3", "--cheaper")
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    for name in ("float32 weights", "int8 weights", "90% pruned", "samples a second"):
+        assert name in result.stdout
+    found = json.loads((tmp_path / "reports/train-fraud-detector/cheaper.json").read_text())
+    assert [row["metric"] for row in found["variants"]] == ["average_precision"] * 6
+    assert [row["batch"] for row in found["batch_times"]] == [1, 4, 16, 64, 256]
+
+
 def test_the_list_names_every_job() -> None:
     result = dcsim("--list")
     assert "char-transformer" in result.stdout
