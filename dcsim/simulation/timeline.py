@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from dcsim.simulation.nodes import Nodes
 from dcsim.simulation.record import Timeline
-from dcsim.simulation.storage_links import REBUILD, WRITE
 from dcsim.simulation.traffic import TrafficLog
 
 Floats = NDArray[np.float64]
@@ -39,20 +38,16 @@ def timeline(
     if points <= 0 or end_s <= 0.0:
         return Timeline(np.zeros(0))
     edges = np.linspace(0.0, end_s, points + 1)
-    width = end_s / points
     series: dict[str, Floats] = {}
     counts = np.array(marks.counts, dtype=float).reshape(-1, 3)
     times = np.array(marks.time_s)
     for column, name in enumerate(("accelerators_busy", "accelerators_down", "queue_length")):
         series[name] = _means_of_steps(times, counts[:, column], edges)
-    begin, end, moved = _columns(log)
-    purposes = [entry[3] for entry in log.entries]
-    for name, chosen in (
-        ("storage_read", np.array([p not in (WRITE, REBUILD) for p in purposes], dtype=bool)),
-        ("storage_write", np.array([p == WRITE for p in purposes], dtype=bool)),
-    ):
-        series[name] = _moved_within(begin[chosen], end[chosen], moved[chosen], edges) / width
     share = link_shares(log, shared_bytes_per_s, edges)
+    for link, name in enumerate(("storage_read", "storage_write")):
+        exists = link < len(shared_bytes_per_s)
+        carried = share[:, link] * shared_bytes_per_s[link] if exists else np.zeros(points)
+        series[name] = carried
     series["network_busiest"] = share.max(axis=1) if share.size else np.zeros(points)
     return Timeline(edges[1:], series)
 
@@ -62,12 +57,16 @@ def link_shares(log: TrafficLog, capacity_bytes_per_s: Floats, edges: Floats) ->
     begin, end, moved = _columns(log)
     width = np.diff(edges)
     share = np.zeros((len(width), len(capacity_bytes_per_s)))
+    times = np.array([time for time, _ in log.rates])
+    rates = np.array([rates for _, rates in log.rates])
     for link, capacity in enumerate(capacity_bytes_per_s):
-        taken = np.array([entry[4].get(link, 0.0) for entry in log.entries])
+        taken = np.array([entry[3].get(link, 0.0) for entry in log.entries])
         chosen = taken > 0.0
         loads = moved[chosen] * taken[chosen]
-        share[:, link] = _moved_within(begin[chosen], end[chosen], loads, edges)
-        share[:, link] /= width * capacity
+        share[:, link] = _moved_within(begin[chosen], end[chosen], loads, edges) / width
+        if len(times):
+            share[:, link] += _means_of_steps(times, rates[:, link], edges)
+        share[:, link] /= capacity
     return share
 
 

@@ -83,11 +83,13 @@ class Transfer:
 class TrafficLog:
     """What moved when, for time series.
 
-    An entry is begin, end, bytes, purpose, and for each shared link the bytes that one
-    byte takes of it.
+    An entry of what was fast-forwarded at one rate is begin, end, bytes, and for each
+    shared link the bytes that one byte takes of it. `rates` are those of the flows on all
+    shared links, from each time on.
     """
 
-    entries: list[tuple[float, float, float, str, dict[int, float]]] = field(default_factory=list)
+    entries: list[tuple[float, float, float, dict[int, float]]] = field(default_factory=list)
+    rates: list[tuple[float, Floats]] = field(default_factory=list)
 
 
 class Traffic:
@@ -113,6 +115,7 @@ class Traffic:
         self._pool_bytes = np.zeros((len(spec.pools), 2))
         self._pool_peak = np.zeros((len(spec.pools), 2))
         self.log = TrafficLog()
+        self._is_logged = spec.timeline_points > 0
         self.blame = Blame(self.names) if spec.blame else None
 
     def attach(
@@ -249,7 +252,9 @@ class Traffic:
             return
         route, usage = port.routes[purpose][:-1], port.usage[purpose][:-1]
         self._fast_bytes[route] += usage * size_bytes
-        self._log(port, purpose, begun_s, size_bytes, (route, usage))
+        self._count(port, purpose, size_bytes)
+        links = dict(zip(route.tolist(), usage.tolist(), strict=True))
+        self.log.entries.append((begun_s, self._environment.now, size_bytes, links))
 
     def note_idle_rate(self, port: Port, purpose: str, wanted_bytes_per_s: float) -> None:
         """Traffic that is not simulated as a flow runs at this rate or its idle rate."""
@@ -271,7 +276,10 @@ class Traffic:
         """Look at the rates of all links, settled for this instant; the highest are kept."""
         if self._changed:
             self._changed = False
-            shares = self.fluid.link_rates() / self.capacity
+            rates = self.fluid.link_rates()
+            shares = rates / self.capacity
+            if self._is_logged:
+                self.log.rates.append((self._environment.now, rates[: self._shared]))
             np.maximum(self.peak, shares, out=self.peak)
             if self.blame is not None:
                 self.blame.observe(self._environment.now, shares)
@@ -320,24 +328,11 @@ class Traffic:
             self.blame.ended(transfer.event.flow)
         if transfer.port is None:
             self._rebuilds -= 1
-        shared = transfer.route < self._shared
-        where = (transfer.route[shared], transfer.usage[shared])
-        self._log(transfer.port, transfer.purpose, transfer.begun_s, moved, where)
+        if transfer.port is not None:
+            self._count(transfer.port, transfer.purpose, moved)
 
-    def _log(
-        self,
-        port: Port | None,
-        purpose: str,
-        begun_s: float,
-        size_bytes: float,
-        where: tuple[Ints, Floats],
-    ) -> None:
-        if size_bytes <= 0.0:
-            return
-        if port is not None:
-            self._pool_bytes[port.pool, _IN if purpose in _INBOUND else _OUT] += size_bytes
-        links = dict(zip(where[0].tolist(), where[1].tolist(), strict=True))
-        self.log.entries.append((begun_s, self._environment.now, size_bytes, purpose, links))
+    def _count(self, port: Port, purpose: str, size_bytes: float) -> None:
+        self._pool_bytes[port.pool, _IN if purpose in _INBOUND else _OUT] += size_bytes
 
     def _set_idle(self, port: Port) -> None:
         for purpose, route in port.routes.items():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from simulation_scenes import STORAGE, cluster, crashes, pool, training
 
-from dcsim.simulation import ServerLoss, UpkeepSpec, sharing
+from dcsim.simulation import ServerLoss, UpkeepSpec, sharing, simulate
 
 
 def reader(name, accelerators=16, rate=30e9, steps=100):
@@ -60,3 +60,17 @@ def test_a_lost_server_is_named() -> None:
 def test_waiting_in_the_queue_is_no_slowdown() -> None:
     found = shares(reader("one", 32), reader("two", 32), pools=(pool(nodes=4),))
     assert found["two"].slowdown == 1.0
+
+
+def test_loads_never_exceed_what_links_can_do_and_add_up() -> None:
+    # Whoever shares runs at changing rates; means over intervals must know them.
+    jobs = (reader("one", rate=35e9, steps=300), reader("two", rate=35e9, steps=50))
+    record = simulate(cluster(*jobs, timeline_points=97), seed=5)
+    assert record.load is not None
+    assert record.load.share.max() <= 1.0 + 1e-9
+    where = record.load.names.index("storage read")
+    width = record.end_s / 97
+    moved = record.load.share[:, where].sum() * width * 40e9
+    assert moved == pytest.approx(350 * 35e9, rel=1e-9)
+    series = record.timeline.series["storage_read"]
+    assert series.sum() * width == pytest.approx(350 * 35e9, rel=1e-9)

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dcsim.simulation.storage_links import READ, WRITE
 from dcsim.simulation.timeline import Marks, timeline
 from dcsim.simulation.traffic import TrafficLog
 
@@ -27,7 +26,7 @@ def test_counts_are_averaged_over_each_interval():
     st.integers(1, 50),
 )
 def test_bytes_are_conserved(entries, points):
-    log = TrafficLog([(b, b + length, size, READ, {0: 1.0}) for b, length, size in entries])
+    log = TrafficLog([(b, b + length, size, {0: 1.0}) for b, length, size in entries])
     line = timeline(Marks(), log, np.array([1e9]), 101.0, points)
     width = 101.0 / points
     total = sum(size for _, _, size in entries)
@@ -36,7 +35,7 @@ def test_bytes_are_conserved(entries, points):
 
 
 def test_the_busiest_link_is_the_fullest_one():
-    log = TrafficLog([(0.0, 10.0, 50.0, READ, {0: 1.0}), (0.0, 10.0, 80.0, WRITE, {1: 1.0})])
+    log = TrafficLog([(0.0, 10.0, 50.0, {0: 1.0}), (0.0, 10.0, 80.0, {1: 1.0})])
     line = timeline(Marks(), log, np.array([10.0, 10.0]), 10.0, 1)
     assert line.series["network_busiest"] == pytest.approx([0.8])
 
