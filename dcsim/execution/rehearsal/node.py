@@ -78,6 +78,15 @@ class Report:
     losses: tuple[float, ...]
 
 
+def claim_memory(size_bytes: int) -> None:
+    """Have the system hand over so much memory, which the allocator of a worker then keeps.
+
+    Touching a page for the first time costs as much as computing on it for a while, and
+    would fall on whichever job comes first to a fresh process.
+    """
+    np.ones(size_bytes, dtype=np.uint8)
+
+
 def pin(processors: Collection[int]) -> None:
     """From now on run only on these processors, where the system can be told so."""
     if hasattr(os, "sched_setaffinity"):

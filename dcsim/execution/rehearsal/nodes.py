@@ -15,6 +15,10 @@ from dcsim.workers import Worker
 _PRELOAD = ("dcsim.execution.rehearsal.node", "dcsim.execution.rehearsal.bench")
 
 
+#: What the largest of the ready jobs has in use at once.
+MEMORY_BYTES = 384 << 20
+
+
 def usable_processors() -> list[int]:
     """The processors that this process may run on, by number."""
     if hasattr(os, "sched_getaffinity"):
@@ -57,6 +61,7 @@ class Nodes:
     def _start(self) -> Worker:
         worker = Worker(preload=_PRELOAD)
         try:
+            worker.call(node_side.claim_memory, MEMORY_BYTES)
             worker.call(node_side.pin, self.processors)
         except BaseException:
             worker.kill()
