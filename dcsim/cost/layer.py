@@ -16,6 +16,13 @@ Floats = NDArray[np.float64]
 FORWARD_TRAFFIC = 0.4
 FORWARD_LAUNCHES = 1.0 / 3.0
 
+#: Result tiles that libraries choose among: rows, columns, time of an element against the
+#: largest (smaller ones load more operands for each).
+TILES = ((128.0, 256.0, 1.0), (128.0, 128.0, 1.08), (64.0, 64.0, 1.4))
+
+#: Result tile that one compute unit works on at once.
+TILE_ROWS, TILE_COLUMNS = 128.0, 256.0
+
 #: Products in units of one forward pass: forward, data gradient, weight gradient.
 PRODUCT_PASSES = 3.0
 
@@ -37,6 +44,7 @@ class LayerTime:
     traffic_s: Floats
     host_s: Floats
     forward_s: Floats
+    weight_gradient_s: Floats
 
     @property
     def device_s(self) -> Floats:
@@ -51,26 +59,53 @@ class HeadTime:
     products_s: Floats
     loss_s: Floats
     embedding_s: Floats
+    weight_gradient_s: Floats
 
 
-def _product_s(
-    m: Floats, n: Floats, k: Floats, rate: ProductRate, groups: Floats | float = 1.0
-) -> Floats:
+def _product_s(m: Floats, n: Floats, k: Floats, rate: ProductRate) -> Floats:
     """One m×k times k×n product: the smooth maximum of arithmetic and operand traffic.
 
     The traffic of the three matrices is FLOPs / peak · ridge · (1/m + 1/n + 1/k), so that
     both limits of `operators.operator_time` share one expression; `rate.knee` is the ridge
-    times what blocking and short loops add to it. The last wave of result tiles is only
-    partly filled: a loss of `rate.wave` over the result's area, averaged over the forward
-    product and the two of the backward pass, which permute m, n and k. `groups` equal
-    products that run together share their waves.
+    times what blocking and short loops add to it. A share `rate.wave` of what the last,
+    partly filled wave of result tiles leaves idle is lost, averaged over the forward
+    product and the two of the backward pass, which permute m, n and k.
+    """
+    n, k = np.maximum(n, 1.0), np.maximum(k, 1.0)
+    idle = _idle(m, n, rate.units) + _idle(m, k, rate.units) + _idle(n, k, rate.units)
+    shape = _shape_factor(m, n, k, rate)
+    return 2.0 * m * n * k / rate.flops * (shape + rate.wave * idle / 3.0)
+
+
+def _grouped_s(m: Floats, n: Floats, k: Floats, rate: ProductRate, groups: Floats) -> Floats:
+    """`_product_s` for `groups` products that run together and share their waves.
+
+    How many tokens each gets changes from step to step, so that the last wave is half
+    filled on average instead of by a known remainder.
     """
     n, k = np.maximum(n, 1.0), np.maximum(k, 1.0)
     volume = m * n * k
-    arithmetic = 2.0 * volume / rate.flops
+    area = TILE_ROWS * TILE_COLUMNS * rate.units
+    idle = 0.5 * area * (m + n + k) / (volume * groups)
+    shape = _shape_factor(m, n, k, rate)
+    return 2.0 * volume / rate.flops * (shape + rate.wave * idle / 3.0)
+
+
+def _shape_factor(m: Floats, n: Floats, k: Floats, rate: ProductRate) -> Floats:
     surface = rate.knee * (1.0 / m + 1.0 / n + 1.0 / k)
-    shape = (1.0 + surface**rate.sharpness) ** (1.0 / rate.sharpness)
-    return arithmetic * (shape + rate.wave * (m + n + k) / (3.0 * volume * groups))
+    return np.asarray((1.0 + surface**rate.sharpness) ** (1.0 / rate.sharpness))
+
+
+def _idle(rows: Floats, columns: Floats, units: Floats) -> Floats:
+    """Work that whole waves of whole tiles do beyond a result of `rows` × `columns`, as a
+    share of it (NVIDIA, Matrix Multiplication Background User's Guide, sections 3 and 4).
+    """
+    best: Floats = np.full(1, np.inf)
+    for height, width, pace in TILES:
+        tiles = np.ceil(rows / height) * np.ceil(columns / width)
+        waves = np.ceil(tiles / units)
+        best = np.minimum(best, waves * (units * height * width * pace))
+    return best / (rows * columns) - 1.0
 
 
 def dense_products_s(table: TrainingTable, shapes: Shapes, device: DeviceRates) -> Floats:
@@ -107,7 +142,7 @@ def expert_products_s(table: TrainingTable, shapes: Shapes, device: DeviceRates)
     rate = device.product
     up = table.mlp_matrices - 1.0
     groups = np.maximum(shapes.local_experts, 1.0)
-    one = _product_s(each, up * f, h, rate, groups) + _product_s(each, h, f, rate, groups)
+    one = _grouped_s(each, up * f, h, rate, groups) + _grouped_s(each, h, f, rate, groups)
     factor = shapes.moe_share * device.grouped * device.imbalance * device.mixture
     return shapes.local_experts * one * factor
 
@@ -176,6 +211,8 @@ def layer_time(table: TrainingTable, shapes: Shapes, rates: Rates) -> LayerTime:
     some = np.where(device.unfused, 0.0, selective * device.selective_products)
     core = full + np.where(device.unfused, selective, some)
     again = full + np.where(device.unfused, 0.0, selective * device.selective)
+    weights = shapes.rank_layer_weights + shapes.rank_expert_weights
+    sums = weights * device.accumulate_bytes / device.bytes_per_s
     launches = host.layer_s * (1.0 + (host.moe * device.mixture - 1.0) * shapes.moe_share)
     launches = launches * np.where(shapes.tp > 1.0, host.tensor_parallel, 1.0)
     return LayerTime(
@@ -183,9 +220,11 @@ def layer_time(table: TrainingTable, shapes: Shapes, rates: Rates) -> LayerTime:
         experts_s=experts * (PRODUCT_PASSES + full + some),
         attention_s=attention * (backward + core),
         traffic_s=scores * (1.0 + FORWARD_TRAFFIC * core)
-        + passes * (1.0 + FORWARD_TRAFFIC * again),
+        + passes * (1.0 + FORWARD_TRAFFIC * again)
+        + sums,
         host_s=launches * (1.0 + FORWARD_LAUNCHES * (full + 0.5 * selective)),
         forward_s=dense + experts + attention + FORWARD_TRAFFIC * (scores + passes),
+        weight_gradient_s=dense + experts + sums,
     )
 
 
@@ -195,10 +234,11 @@ def head_time(table: TrainingTable, shapes: Shapes, rates: Rates) -> HeadTime:
     vocab = table.vocab / shapes.tp
     h = table.hidden.astype(float)
     product = _product_s(shapes.tokens, vocab, h, device.wide)
-    logits = shapes.tokens * vocab * _HALF_BYTES
+    sums = h * vocab * device.accumulate_bytes / device.bytes_per_s
     rows = shapes.tokens * h * _HALF_BYTES
     return HeadTime(
-        products_s=PRODUCT_PASSES * product,
-        loss_s=logits * device.loss_passes / device.bytes_per_s,
+        products_s=PRODUCT_PASSES * product + sums,
+        loss_s=shapes.tokens * vocab * device.loss_bytes / device.bytes_per_s,
         embedding_s=6.0 * rows / device.bytes_per_s,
+        weight_gradient_s=product + sums,
     )

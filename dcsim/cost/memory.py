@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dcsim.cost.communication import stage_weights
 from dcsim.cost.rates import Rates
 from dcsim.cost.shapes import Shapes
-from dcsim.workload.table import PRECISION_BITS, TrainingTable
+from dcsim.workload.table import PRECISION_BITS, SCHEDULES, TrainingTable
 
 Floats = NDArray[np.float64]
 
@@ -130,7 +130,8 @@ def _buffer_bytes(table: TrainingTable, shapes: Shapes, rates: Rates) -> Floats:
 def memory_of(table: TrainingTable, shapes: Shapes, rates: Rates) -> Memory:
     """Peak memory of the fullest rank.
 
-    The first stage holds min(m, p) micro-batches under 1F1B, and 1 + (p − 1)/(p·v)
+    The first stage holds min(m, p) micro-batches under 1F1B, up to 2p − 1 under ZB-H2
+    (Qi et al. 2023, arXiv 2401.10241, table 2), and 1 + (p − 1)/(p·v)
     times its share when interleaved (Korthikanti 2022, appendix C); the last holds one
     but adds logits and loss. The larger of the two counts.
     """
@@ -138,7 +139,8 @@ def memory_of(table: TrainingTable, shapes: Shapes, rates: Rates) -> Memory:
     held, working = _layer_bytes(table, shapes, rates)
     p, v, m = shapes.pp, shapes.vp, shapes.micro_batches
     interleave = np.where(v > 1.0, 1.0 + (p - 1.0) / (p * v), 1.0)
-    first = shapes.stage_layers * np.minimum(m, p) * interleave * held
+    depth = np.where(table.schedule == SCHEDULES.index("zb-h2"), 2.0 * p - 1.0, p)
+    first = shapes.stage_layers * np.minimum(m, depth) * interleave * held
     last = shapes.stage_layers * np.minimum(np.where(v > 1.0, p, 1.0), m) * held
     logits = shapes.tokens * table.vocab / shapes.tp * rates.memory.logit_bytes
     # The logits are gone when a recomputed layer is rebuilt: the larger of both counts.

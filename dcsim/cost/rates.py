@@ -12,8 +12,9 @@ from dcsim.workload.table import TrainingTable
 
 Floats = NDArray[np.float64]
 
-#: Results that one compute unit works on at once: a tile of 128 × 256.
-TILE_AREA = 32768.0
+#: Rate of the slowest network adapter in use: accelerators with less than that each share
+#: adapters, and the traffic of one delays that of the other.
+ADAPTER_BYTES_PER_S = 12.5e9
 
 #: Release at which the trend of mixture overheads is one.
 MIXTURE_YEAR = 2026.0
@@ -28,14 +29,15 @@ def kernel_of(software: Software) -> str:
 class ProductRate:
     """Rate of large matrix products in FLOP/s, and how shape and traffic slow small ones.
 
-    `wave` is the area of result that the chip computes at once, times the share of a last,
-    partly filled wave that is lost.
+    `units` compute one tile of the result each; `wave` is the share of a last, partly
+    filled wave of tiles that is lost.
     """
 
     flops: Floats
     knee: Floats
     sharpness: float
-    wave: Floats
+    wave: float
+    units: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class DeviceRates:
     mlp_passes: Floats
     qkv_passes: Floats
     cast_passes: Floats
-    loss_passes: Floats
+    loss_bytes: Floats
+    accumulate_bytes: Floats
     selective: Floats
     selective_products: Floats
     grouped: float
@@ -127,10 +130,9 @@ class Rates:
 
 def rates_of(table: TrainingTable, values: Values) -> Rates:
     """Look up every parameter that the rows of `table` need."""
-    fused = values.of_software(lambda s: s.fused_loss) > 0
     uneven = values.of_software(lambda s: s.interleaves_embedding) > 0
     return Rates(
-        _device(table, values, fused),
+        _device(table, values),
         _host(values),
         _network(table, values),
         _memory(values),
@@ -138,7 +140,7 @@ def rates_of(table: TrainingTable, values: Values) -> Rates:
     )
 
 
-def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> DeviceRates:
+def _device(table: TrainingTable, values: Values) -> DeviceRates:
     pace = (
         values.by_family("pace.family")
         * _trend(values)
@@ -147,7 +149,7 @@ def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> D
     )
     bandwidth = table.memory_bytes_per_s * values.by_generation("traffic.share") / pace
     fusion = values.by_family("traffic.family")
-    wave = values.shared("gemm.wave") * TILE_AREA * values.units()
+    wave, units = values.shared("gemm.wave"), np.maximum(values.units(), 1.0)
     knee = values.shared("gemm.knee")
     narrow = values.where_bits(8, "gemm.knee.8", 1.0) * values.where_bits(4, "gemm.knee.4", 1.0)
     cast = values.where_bits(8, "traffic.cast.8", 0.0) + values.where_bits(4, "traffic.cast.4", 0.0)
@@ -158,12 +160,14 @@ def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> D
             knee=knee * narrow * table.peak_flops / table.memory_bytes_per_s,
             sharpness=values.shared("gemm.sharpness"),
             wave=wave,
+            units=units,
         ),
         wide=ProductRate(
             flops=table.peak_16bit_flops * values.by_generation("gemm.share.16") / pace,
             knee=knee * table.peak_16bit_flops / table.memory_bytes_per_s,
             sharpness=values.shared("gemm.sharpness"),
             wave=wave,
+            units=units,
         ),
         attention_flops=table.peak_16bit_flops
         * values.by_kernel("attention.share", kernel_of)
@@ -178,8 +182,9 @@ def _device(table: TrainingTable, values: Values, fused: NDArray[np.bool_]) -> D
         mlp_passes=values.shared("traffic.mlp") * fusion,
         qkv_passes=values.shared("traffic.qkv") * fusion,
         cast_passes=cast,
-        loss_passes=values.shared("loss.passes")
-        * np.where(fused, values.shared("loss.fused"), 1.0),
+        loss_bytes=values.of_software(lambda s: values.shared(f"loss.bytes.{s.loss}")),
+        accumulate_bytes=values.shared("gradient.traffic")
+        * values.of_software(lambda s: s.accumulate_bytes),
         selective=values.by_family("recompute.selective"),
         selective_products=values.by_family("recompute.products"),
         grouped=values.shared("gemm.grouped"),
@@ -213,7 +218,9 @@ def _mixture(table: TrainingTable, values: Values) -> Floats:
 
 def _host(values: Values) -> HostRates:
     return HostRates(
-        layer_s=values.shared("host.layer_s") * values.by_family("host.family"),
+        layer_s=values.shared("host.layer_s")
+        * values.by_family("host.family")
+        * values.by_software("host.software"),
         moe=values.shared("host.moe"),
         tensor_parallel=values.shared("host.tp"),
         sharpness=values.shared("host.sharpness"),
@@ -223,9 +230,13 @@ def _host(values: Values) -> HostRates:
 
 def _network(table: TrainingTable, values: Values) -> NetworkRates:
     overlaps = values.of_software(lambda s: s.overlap_dp)
+    outer, shared = values.shared("network.outer"), values.shared("network.shared")
     return NetworkRates(
         collectives=CollectiveParameters(
-            efficiency=(values.shared("network.inner"), values.shared("network.outer")),
+            efficiency=(
+                values.shared("network.inner"),
+                np.where(table.tier_bytes_per_s[-1] < ADAPTER_BYTES_PER_S, shared, outer),
+            ),
             step_s=values.shared("network.step_s"),
         ),
         jitter=values.shared("network.jitter"),

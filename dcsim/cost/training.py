@@ -18,7 +18,7 @@ from dcsim.cost.intervals import prediction_interval
 from dcsim.cost.layer import HeadTime, LayerTime, head_time, layer_time
 from dcsim.cost.memory import memory_of
 from dcsim.cost.parameters import Values, shipped_fit
-from dcsim.cost.pipeline import PipelineTime, pipeline_time
+from dcsim.cost.pipeline import DEFERRED, PipelineTime, pipeline_time
 from dcsim.cost.rates import DeviceRates, Rates, rates_of
 from dcsim.cost.shapes import Shapes, shapes_of
 from dcsim.records.profile import Profile, TrainingFit
@@ -129,6 +129,7 @@ def step_model(table: TrainingTable, rates: Rates) -> StepModel:
         tp_s + cp_s + ep_s,
         head,
         hand_over_s(table, shapes, rates.network),
+        np.asarray(DEFERRED)[table.schedule],
         rates,
     )
     nodes = np.maximum(table.accelerators / ACCELERATORS_PER_NODE, 1.0)

@@ -36,6 +36,7 @@ from dcsim.workload.table import (
     attention_code,
     peak_of,
     precision_code,
+    schedule_code,
 )
 
 #: Most configurations that one row may stand for.
@@ -61,7 +62,7 @@ _COLUMNS = (
     "moe_ffn_hidden", "shared_experts", "dense_layers", "learned_positions", "accelerator",
     "peak_flops",
     "peak_16bit_flops", "memory_bytes", "memory_bytes_per_s", "accelerators", "global_batch",
-    "precision", "software", "offload", "pure",
+    "precision", "software", "offload", "pure", "schedule",
 )  # fmt: skip
 _FLOATS = {"peak_flops", "peak_16bit_flops", "memory_bytes", "memory_bytes_per_s"}
 _FLAGS = {"tied", "offload", "pure"}
@@ -154,6 +155,7 @@ class _RowReader:
             "precision": precision_code(precision),
             "pure": pure,
             "offload": offload,
+            "schedule": schedule_code(text_of(self._row, "schedule").lower() or "1f1b"),
             "software": self._names.generation(self.software),
         }
         out: list[dict[str, Any]] = []

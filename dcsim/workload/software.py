@@ -20,6 +20,10 @@ ATTENTION_KERNELS: tuple[str, ...] = (
     "splash",
 )
 
+#: Ways to compute the loss: kernel by kernel in 32 bit over a split vocabulary (`eager`),
+#: with the framework's cross-entropy on 32-bit logits (`torch`), or in one kernel (`fused`).
+LOSSES: tuple[str, ...] = ("eager", "torch", "fused")
+
 DEFAULT_SOFTWARE = "default"
 
 
@@ -31,8 +35,9 @@ class Software:
     September 2025). `overlap_dp` says whether gradient reduction runs behind the
     backward pass, `interleaves_embedding` whether embedding and head count as layers in
     uneven pipelines, `gradient_bytes` the width of reduced and `held_gradient_bytes` that
-    of stored gradients, `state_bytes` what the optimiser keeps for a weight, `dropout`
-    whether layers store dropout masks, `fused_loss` whether one kernel computes the loss,
+    of stored gradients, `accumulate_bytes` what adding a weight's gradient to the sum over
+    micro-batches moves beyond writing it, `state_bytes` what the optimiser keeps for a
+    weight, `dropout` whether layers store dropout masks, `loss` one of `LOSSES`,
     `logit_bytes` what a logit takes with its gradient and copies, `bucket_bytes` the
     buffers through which gradients and weights travel.
     """
@@ -45,9 +50,10 @@ class Software:
     interleaves_embedding: bool
     gradient_bytes: int
     held_gradient_bytes: int
+    accumulate_bytes: float
     state_bytes: int
+    loss: str
     dropout: bool
-    fused_loss: bool
     logit_bytes: float
     bucket_bytes: float
     reference: str
@@ -71,9 +77,10 @@ def generations() -> dict[str, Software]:
             interleaves_embedding=row["interleaves_embedding"] == "yes",
             gradient_bytes=int(row["gradient_bytes"]),
             held_gradient_bytes=int(row["held_gradient_bytes"]),
+            accumulate_bytes=float(row["accumulate_bytes"]),
             state_bytes=int(row["state_bytes"]),
+            loss=row["loss"],
             dropout=row["dropout"] == "yes",
-            fused_loss=row["fused_loss"] == "yes",
             logit_bytes=float(row["logit_bytes"]),
             bucket_bytes=float(row["bucket_gb"]) * 1e9,
             reference=row["reference"],

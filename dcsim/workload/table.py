@@ -1,7 +1,7 @@
 """What is trained where and how, as arrays: one row a configuration."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,11 @@ Bools = NDArray[np.bool_]
 
 #: Kinds of attention, in the order of the codes in `TrainingTable.attention`.
 ATTENTIONS: tuple[str, ...] = ("mha", "gqa", "mqa", "mla")
+
+#: Pipeline schedules, in the order of the codes in `TrainingTable.schedule`: one forward, one
+#: backward (interleaved where vp > 1), and the two zero-bubble schedules of Qi et al. 2023
+#: (arXiv 2401.10241): with the memory of 1F1B, and with up to twice its activations.
+SCHEDULES: tuple[str, ...] = ("1f1b", "zb-h1", "zb-h2")
 
 #: Number formats of the matrix products, in the order of `TrainingTable.precision`.
 PRECISIONS: tuple[str, ...] = ("fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "nvfp4")
@@ -43,9 +48,9 @@ class TrainingTable:
 
     Every array has shape (n,), or (1,) where all rows agree; arrays of the network have
     shape (tiers, n) or (tiers, 1). `accelerator` and `software` index the tuples of
-    names; `attention`, `precision` and `layouts.recompute` index `ATTENTIONS`,
-    `PRECISIONS` and `RECOMPUTES`. `peak_flops` is the dense data-sheet peak of the row's
-    precision, `peak_16bit_flops` that of bf16 (or fp16), both in FLOP/s. `experts` 0 is a
+    names; `attention`, `precision`, `schedule` and `layouts.recompute` index `ATTENTIONS`,
+    `PRECISIONS`, `SCHEDULES` and `RECOMPUTES`. `peak_flops` is the dense data-sheet peak of
+    the row's precision, `peak_16bit_flops` that of bf16 (or fp16), both in FLOP/s. `experts` 0 is a
     dense model. `offload` marks optimiser state kept in host memory, `pure` weights and
     optimiser state in 16 bit without a 32-bit copy.
     """
@@ -87,6 +92,7 @@ class TrainingTable:
     offload: Bools
     pure: Bools
     layouts: Layouts
+    schedule: Ints = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
 
     def __len__(self) -> int:
         return self.count
@@ -102,11 +108,12 @@ class TrainingTable:
         seq_len: int,
         precision: str,
         software_name: str = "",
+        schedule: str = "1f1b",
     ) -> "TrainingTable":
         """The rows of `layouts` for one model on one kind of accelerator and network.
 
         `software_name` empty takes the default generation. Raises InputError for a
-        precision, software or kind of attention that is not known, and for a chip whose
+        precision, software, schedule or kind of attention that is not known, and for a chip whose
         data sheet has no peak for the precision.
         """
         generation: Software = software(software_name)
@@ -126,6 +133,7 @@ class TrainingTable:
             offload=np.zeros(1, dtype=bool),
             pure=np.zeros(1, dtype=bool),
             layouts=layouts,
+            schedule=np.array([schedule_code(schedule)]),
         )
 
     def take(self, rows: NDArray) -> "TrainingTable":
@@ -163,6 +171,13 @@ def precision_code(name: str) -> int:
     if name not in PRECISIONS:
         raise InputError(f"precision must be one of {', '.join(PRECISIONS)}, not {name!r}")
     return PRECISIONS.index(name)
+
+
+def schedule_code(name: str) -> int:
+    """The index of `name` in `SCHEDULES`; InputError when it is none of them."""
+    if name not in SCHEDULES:
+        raise InputError(f"schedule must be one of {', '.join(SCHEDULES)}, not {name!r}")
+    return SCHEDULES.index(name)
 
 
 def attention_code(name: str) -> int:

@@ -98,6 +98,15 @@ def shown(communication: float, window: float, share: float) -> float:
     return share * communication + (1 - share) * min(excess, communication)
 
 
+def idle(rows: float, columns: float, units: int) -> float:
+    """Share that the best of three tile sizes computes beyond a result of rows × columns."""
+    best = float("inf")
+    for height, width, pace in ((128, 256, 1.0), (128, 128, 1.08), (64, 64, 1.4)):
+        waves = ceil(ceil(rows / height) * ceil(columns / width) / units)
+        best = min(best, waves * units * height * width * pace)
+    return best / (rows * columns) - 1
+
+
 class Oracle:
     """All parameters at their priors."""
 
@@ -125,7 +134,8 @@ class Oracle:
         self.full = row.recompute == "full"
         self.some = row.recompute == "selective"
         self.speed = row.bandwidth * value(f"traffic.share.{self.gen}") / self.pace
-        efficiency = (value("network.inner"), value("network.outer"))
+        across = "network.shared" if row.tiers[-1][1] < 12.5e9 else "network.outer"
+        efficiency = (value("network.inner"), value(across))
         self.tiers = [
             (t[0], t[1] * efficiency[min(i, 1)], t[2], t[3]) for i, t in enumerate(row.tiers)
         ]
@@ -133,7 +143,9 @@ class Oracle:
     def network(self, kind: str, size: float, group: int, stride: int) -> float:
         return collective(kind, size, group, stride, self.tiers, value("network.step_s"))
 
-    def product(self, m: float, n: float, k: float, wide: bool = False, groups: float = 1) -> float:
+    def product(
+        self, m: float, n: float, k: float, wide: bool = False, groups: float | None = None
+    ) -> float:
         peak = self.r.peak16 if wide else self.r.peak
         bits = 16 if wide else self.bits
         knee = value("gemm.knee") * peak / self.r.bandwidth
@@ -142,8 +154,13 @@ class Oracle:
         rate = peak * value(f"gemm.share.{bits}.{self.gen}") / self.pace
         p = value("gemm.sharpness")
         surface = knee * (1 / m + 1 / n + 1 / k)
-        wave = value("gemm.wave") * 128 * 256 * UNITS[self.r.chip] / groups
-        lost = wave * (1 / (m * n) + 1 / (m * k) + 1 / (n * k)) / 3
+        units = UNITS[self.r.chip]
+        if groups is None:
+            lost = idle(m, n, units) + idle(m, k, units) + idle(n, k, units)
+        else:
+            half = 0.5 * 128 * 256 * units / groups
+            lost = half * (1 / (m * n) + 1 / (m * k) + 1 / (n * k))
+        lost *= value("gemm.wave") / 3
         return 2 * m * n * k / rate * ((1 + surface**p) ** (1 / p) + lost)
 
     def layer(self) -> dict[str, float]:
@@ -182,14 +199,16 @@ class Oracle:
         again = value(f"recompute.selective.{self.s.family}") if self.some else 0.0
         again = 1.0 if self.full else (0.0 if self.unfused else again)
         host = value("host.layer_s") * value(f"host.family.{self.s.family}")
+        host *= value(f"host.software.{self.s.name}")
         host *= 1 + (value("host.moe") * self.mixture - 1) * self.moe
         if r.tp > 1:
             host *= value("host.tp")
+        sums = (self.layer_weights() + self.expert_weights()) * self.accumulate()
         return {
             "dense": dense * (3 + repeat),
             "experts": experts * (3 + repeat),
             "attention": attention * ((3 if self.unfused else 3.5) + core),
-            "traffic": scores * (1 + 0.4 * core) + passes * (1 + 0.4 * again),
+            "traffic": scores * (1 + 0.4 * core) + passes * (1 + 0.4 * again) + sums,
             "host": host * (1 + (1.0 if self.full else 0.5 * self.some) / 3),
         }
 
@@ -214,9 +233,10 @@ class Oracle:
         r, layer = self.r, self.layer()
         m = max(round(r.batch / (r.dp * r.micro)), 1)
         stage, mean = self.stage_layers(), r.layers / r.pp
-        loss = value("loss.passes") * (value("loss.fused") if self.s.fused_loss else 1)
+        loss = value(f"loss.bytes.{self.s.loss}")
         end = 3 * self.product(self.tokens, r.vocab / r.tp, r.hidden, wide=True)
-        end += self.tokens * r.vocab / r.tp * 2 * loss / self.speed
+        end += r.hidden * r.vocab / r.tp * self.accumulate()
+        end += self.tokens * r.vocab / r.tp * loss / self.speed
         first = 6 * self.tokens * r.hidden * 2 / self.speed
         tp_s, cp_s, ep_s = self.tp_s(), self.cp_s(layer["attention"]), self.ep_s()
         device = sum(layer[k] for k in ("dense", "experts", "attention", "traffic"))
@@ -282,15 +302,25 @@ class Oracle:
         exposed = value(f"ep.exposed.{self.s.family}") * self.mixture
         return count * self.network("all_to_all", size, r.ep, 1) * exposed
 
-    def weights(self) -> tuple[float, float]:
+    def accumulate(self) -> float:
+        return self.s.accumulate_bytes * value("gradient.traffic") / self.speed
+
+    def layer_weights(self) -> float:
         r = self.r
         width = r.heads * r.head_dim
         layer = r.hidden * (2 * width + 2 * r.kv * r.head_dim) + 4 * r.hidden
         layer += r.hidden * r.experts if r.experts else r.mats * r.hidden * r.ffn
+        return layer / r.tp
+
+    def expert_weights(self) -> float:
+        r = self.r
+        return r.mats * r.hidden * r.moe_ffn * r.experts / r.ep if r.experts else 0.0
+
+    def weights(self) -> tuple[float, float]:
+        r = self.r
         ends = 1 if r.pp > 1 or r.tied else 2
-        dense = r.layers / r.pp * layer / r.tp + ends * r.vocab * r.hidden / r.tp
-        expert = r.mats * r.hidden * r.moe_ffn if r.experts else 0
-        return dense, r.layers / r.pp * expert * r.experts / r.ep
+        dense = r.layers / r.pp * self.layer_weights() + ends * r.vocab * r.hidden / r.tp
+        return dense, r.layers / r.pp * self.expert_weights()
 
     def reduction(self, weights: float, group: int, stride: int) -> float:
         size = weights * self.s.gradient_bytes

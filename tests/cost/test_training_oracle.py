@@ -50,7 +50,7 @@ def _random_rows(count: int, seed: int) -> list[Row]:
                 bandwidth=chip.memory_bytes_per_s,
                 tiers=[
                     (min(8.0, count_of_chips), 450e9, 2e-6, bool(rng.random() < 0.5)),
-                    (float(count_of_chips), 25e9, 6e-6, False),
+                    (float(count_of_chips), float(rng.choice([6.25e9, 25e9])), 6e-6, False),
                 ],
                 batch=dp * micro * int(rng.choice([1, 4, 16])),
                 precision=precision,
