@@ -1,6 +1,7 @@
 """A user's own measured runs move the shipped training fit."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,3 +72,59 @@ def _folds(count: int) -> list[NDArray[np.bool_]]:
 
 def _errors(runs: Runs, logs: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.exp(logs) / runs.measured_s - 1.0)
+
+
+#: Parameters that moved by less are not worth a line.
+_WORTH_SAYING = 0.02
+
+
+def own_runs_json(fit: TrainingFit, shipped: TrainingFit) -> dict[str, Any]:
+    """The document of `dcsim calibrate --runs --json`; errors are fractions.
+
+    `before` is the shipped fit on the user's runs, `held_out` the fits that had not seen
+    the run in question (null for a single run), `interval_factor` the factor on the widths
+    of intervals, `moved` every parameter with its value before and after.
+    """
+    report = fit.fit_report
+    known = shipped.parameters
+    return {
+        "own_runs": report["own_runs"],
+        "before": report["own_before"],
+        "held_out": report.get("own_held_out"),
+        "interval_factor": fit.spread["base"] / shipped.spread["base"] if shipped.spread else 1.0,
+        "moved": [
+            {"name": name, "before": known.get(name), "after": value}
+            for name, value in sorted(fit.parameters.items())
+            if known.get(name) != value
+        ],
+    }
+
+
+def own_runs_text(fit: TrainingFit, shipped: TrainingFit) -> str:
+    """The same for a terminal, at most 80 columns: errors, then what moved most."""
+    document = own_runs_json(fit, shipped)
+    lines = [f"{document['own_runs']} measured runs", ""]
+    lines.append(f"{'error of iteration time':32s} {'median':>8s} {'p90':>8s} {'bias':>8s}")
+    for label, name in (("before (published runs only)", "before"), ("held out", "held_out")):
+        figures = document[name]
+        if figures:
+            cells = " ".join(
+                f"{100 * figures[key]:{sign}7.1f}%"
+                for key, sign in (("median", ""), ("p90", ""), ("bias", "+"))
+            )
+            lines.append(f"{label:32s} {cells}")
+    if document["held_out"] is None:
+        lines.append("held out: needs at least two runs")
+    lines.append(f"intervals are {document['interval_factor']:.2f} times as wide as shipped")
+    moved = [m for m in document["moved"] if _change(m) > _WORTH_SAYING]
+    if moved:
+        lines += ["", f"{'parameter':46s} {'before':>10s} {'after':>10s}"]
+    for entry in sorted(moved, key=_change, reverse=True)[:10]:
+        before = "prior" if entry["before"] is None else f"{entry['before']:.4g}"
+        lines.append(f"{entry['name']:46s} {before:>10s} {entry['after']:10.4g}")
+    return "\n".join(lines)
+
+
+def _change(entry: Mapping[str, Any]) -> float:
+    before = entry["before"]
+    return 1.0 if before is None else abs(float(np.log(entry["after"] / before)))

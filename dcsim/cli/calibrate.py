@@ -7,6 +7,9 @@ import typer
 
 def command(
     quick: bool = typer.Option(False, "--quick", help="40 seconds in all, fewer networks."),
+    runs: Path | None = typer.Option(
+        None, "--runs", help="Fit to your own measured training runs (CSV) instead."
+    ),
     out: Path | None = typer.Option(
         None, "--out", help="Write the profile to this file, for `plan --profile`."
     ),
@@ -14,8 +17,14 @@ def command(
 ) -> None:
     """Time real NumPy operators, fit the operator model and test it on unseen networks.
 
-    The profile that `plan` and `run` use by default stays as it is.
+    With --runs, nothing is timed: the training model moves from the published runs towards
+    yours (columns as for `dcsim estimate training`, with iteration_s), and the errors before
+    and after are those on runs that each fit had not seen. The profile that `plan` and `run`
+    use by default stays as it is.
     """
+    if runs is not None:
+        _own_runs(runs, out, as_json)
+        return
     import json
 
     from dcsim.calibration.calibrate import calibrate_host
@@ -37,3 +46,33 @@ def command(
         typer.echo(json.dumps(calibration_json(host), indent=1))
     else:
         typer.echo(calibration_text(host))
+
+
+def _own_runs(runs: Path, out: Path | None, as_json: bool) -> None:
+    """Fit the training model to the user's runs, print and write."""
+    import json
+
+    from dcsim.calibration.profiles import reference_profile, save_profile
+    from dcsim.calibration.training_own import fit_own_runs, own_runs_json, own_runs_text
+    from dcsim.cli.estimate import read_table
+    from dcsim.records.errors import Fault, InputError
+    from dcsim.records.profile import Profile
+
+    if out is not None and not out.resolve().parent.is_dir():
+        raise InputError(Fault("the directory of --out does not exist; create it", str(out)))
+    reference = reference_profile()
+    try:
+        fit = fit_own_runs(read_table(runs), reference.training)
+    except InputError as error:
+        raise InputError(
+            [Fault(f.message, f.file or str(runs), f.line) for f in error.faults]
+        ) from error
+    if out is not None:
+        sources = {**reference.sources, "training": "published runs, moved towards own runs"}
+        save_profile(Profile(reference.host, fit, sources), out)
+        typer.echo(f"wrote {out}; use it with `dcsim plan SCENARIO --profile {out}`", err=True)
+    if as_json:
+        document = own_runs_json(fit, reference.training)
+        typer.echo(json.dumps(document, indent=1, allow_nan=False))
+    else:
+        typer.echo(own_runs_text(fit, reference.training))
