@@ -18,6 +18,7 @@ class Kind(StrEnum):
     """What the rows of the table are."""
 
     training = "training"
+    collectives = "collectives"
     storage = "storage"
 
 
@@ -32,6 +33,8 @@ def command(
     table = read_table(rows)
     if kind is Kind.storage:
         columns, predicted, errors = _storage(table)
+    elif kind is Kind.collectives:
+        columns, predicted, errors = _collectives(table)
     else:
         columns, predicted, errors = _training(table, profile)
     if out is not None:
@@ -55,6 +58,13 @@ def _training(table: Sequence[dict[str, str]], profile: Path | None) -> Estimate
     estimates = estimate_rows(table, _fit(profile))
     errors = errors_by_block(estimates, [_measured(row, "iteration_s") for row in table])
     return COLUMNS, list(estimates.rows), errors
+
+
+def _collectives(table: Sequence[dict[str, str]]) -> Estimated:
+    from dcsim.cost.collective_rows import COLUMNS, collective_errors, estimate_collective_rows
+
+    predicted = estimate_collective_rows(table)
+    return COLUMNS, predicted, collective_errors(table, predicted)
 
 
 def _storage(table: Sequence[dict[str, str]]) -> Estimated:
