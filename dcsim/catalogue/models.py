@@ -43,4 +43,6 @@ def _model(entry: Mapping[str, Any]) -> ModelCard:
         aliases=tuple(entry.get("aliases", ())),
         positions=entry.get("positions", ""),
         widths=widths,
+        operators=tuple(entry.get("operators", ())),
+        published_flop=float(entry.get("published_flop", 0.0)),
     )

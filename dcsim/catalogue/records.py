@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dcsim.records import Source
 
@@ -75,6 +76,8 @@ class ModelCard:
     and the first `dense_layers` layers have a dense MLP of `ffn_hidden` instead.
     `window` is the reach of sliding-window attention in tokens, 0 for full attention;
     `learned_positions` the rows of a table of position embeddings, 0 where there is none.
+    A model that is no decoder transformer lists its `operators` (`dcsim.workload.networks`)
+    and may give its published forward FLOPs of one sample.
     """
 
     name: str
@@ -102,6 +105,8 @@ class ModelCard:
     aliases: tuple[str, ...] = ()
     positions: str = ""
     widths: tuple[int, ...] = ()
+    operators: tuple[Mapping[str, Any], ...] = ()
+    published_flop: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

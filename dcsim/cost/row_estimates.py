@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.catalogue.records import ModelCard
 from dcsim.cost.intervals import half_width
+from dcsim.cost.network_rows import network_row
 from dcsim.cost.training import BOTTLENECKS, PARTS, TrainingEstimates, estimate_with
+from dcsim.records import InputError
 from dcsim.records.profile import TrainingFit
+from dcsim.workload.row_models import named_model, with_shape
 from dcsim.workload.rows import TrainingRows, read_rows
 from dcsim.workload.table import PRECISION_BITS
 
@@ -57,9 +61,46 @@ class RowEstimates:
 def estimate_rows(rows: Sequence[Mapping[str, Any]], fit: TrainingFit) -> RowEstimates:
     """Predict every row of `rows` (columns of `training_runs.csv`), in their order.
 
-    A row with empty fields is predicted over its plausible configurations that fit in
-    memory: their geometric mean, the interval widened by their spread.
+    A row that gives no shape may name a model of the catalogue or a file (`model`); one that
+    is a network of operators gets a plain data-parallel step. A row with empty fields is
+    predicted over its plausible configurations that fit in memory: their geometric mean,
+    the interval widened by their spread.
     """
+    cards, faults = _named_models(rows)
+    networks = {i: card for i, card in cards.items() if card.operators}
+    shaped = [
+        with_shape(row, cards[i]) if i in cards and i not in networks else row
+        for i, row in enumerate(rows)
+    ]
+    estimates = _transformer_rows(shaped, fit)
+    if not networks and not faults:
+        return estimates
+    outputs, blocks = list(estimates.rows), list(estimates.blocks)
+    for i, message in faults.items():
+        outputs[i] = outputs[i] | {"reason": message}
+    for i, card in networks.items():
+        blocks[i], outputs[i] = network_row(rows[i], card, fit, outputs[i])
+    return RowEstimates(tuple(outputs), tuple(blocks))
+
+
+def _named_models(
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[dict[int, ModelCard], dict[int, str]]:
+    """Models of rows that name one instead of a shape, and faults of their files."""
+    cards: dict[int, ModelCard] = {}
+    faults: dict[int, str] = {}
+    for i, row in enumerate(rows):
+        try:
+            card = named_model(row)
+        except InputError as error:
+            faults[i] = error.faults[0].message
+            continue
+        if card is not None and (card.heads or card.operators):
+            cards[i] = card
+    return cards, faults
+
+
+def _transformer_rows(rows: Sequence[Mapping[str, Any]], fit: TrainingFit) -> RowEstimates:
     read = read_rows(rows)
     if read.table is None:
         outputs = tuple(_refused(read, i) for i in range(len(rows)))

@@ -54,6 +54,9 @@ OUTER_LATENCY_S = 6e-6
 DEFAULT_NETWORK_BYTES_PER_S = 25e9
 
 
+#: Accelerators, bytes/s and seconds of a tier, and whether its switches reduce.
+Tier = tuple[float, float, float, bool]
+
 _SHAPE = ("layers", "hidden", "heads", "seq_len")
 _DEGREES = ("tp", "pp", "vp", "cp", "ep")
 _COLUMNS = (
@@ -131,6 +134,11 @@ class _Names:
 
     def generation(self, name: str) -> int:
         return self.software.setdefault(name, len(self.software))
+
+
+def network_tiers(row: Row, chip: Accelerator, count: int) -> tuple[Tier, ...]:
+    """(size, bytes/s, latency, reduces) of a row's fast domain and of its network."""
+    return _RowReader(row, _Names()).tiers(chip, count)
 
 
 class _RowReader:
@@ -385,10 +393,10 @@ class _RowReader:
             "peak_16bit_flops": peak_of(chip, wide),
             "memory_bytes": chip.memory_bytes,
             "memory_bytes_per_s": chip.memory_bytes_per_s,
-            "tiers": self._tiers(chip, layout["accelerators"]),
+            "tiers": self.tiers(chip, layout["accelerators"]),
         }
 
-    def _tiers(self, chip: Accelerator, gpus: int) -> tuple[tuple[float, float, float, bool], ...]:
+    def tiers(self, chip: Accelerator, gpus: int) -> tuple[Tier, ...]:
         """(size, bytes/s, latency, reduces) of the fast domain and of the network."""
         text = text_of(self._row, "intra_link")
         rate = re.search(r"([\d.]+)\s*GB/s", text)
