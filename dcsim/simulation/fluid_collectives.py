@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.cost.collective_forms import Load, Shares, Span, StartUp, load, seconds
 from dcsim.records import Fault, InputError
 from dcsim.simulation.fluid_batch import simulate_flows
 from dcsim.topology.fabric import Fabric
@@ -35,18 +36,23 @@ class CollectiveFlows:
             self.routes.append(route)
             self.size_bytes.append(size_bytes)
 
-    def seconds(self, fabric: Fabric) -> float:
-        """Time until the last byte on an idle fabric, latencies not counted."""
-        if not self.routes:
+    def seconds(self, fabric: Fabric, links: NDArray[np.bool_] | None = None) -> float:
+        """Time until the last byte on an idle fabric, latencies not counted.
+
+        With `links`, a mask of shape (n_links,), only these links limit the flows.
+        """
+        routes, sizes = self.routes, self.size_bytes
+        if links is not None:
+            kept = [route[links[route]] for route in routes]
+            sizes = [size for size, route in zip(sizes, kept, strict=True) if len(route)]
+            routes = [route for route in kept if len(route)]
+        if not routes:
             return 0.0
-        flows = len(self.routes)
         idle = np.zeros(len(fabric.capacity_bytes_per_s))
-        sizes = np.array(self.size_bytes)
-        return float(
-            simulate_flows(
-                fabric.capacity_bytes_per_s, idle, self.routes, sizes, np.zeros(flows)
-            ).max()
+        ends = simulate_flows(
+            fabric.capacity_bytes_per_s, idle, routes, np.array(sizes), np.zeros(len(routes))
         )
+        return float(ends.max())
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,3 +250,34 @@ def collective_flows(
         known = ", ".join(sorted(f"{k} by {a}" for k, a in ALGORITHMS))
         raise InputError(Fault(f"there is no {kind} by {algorithm}; there are {known}"))
     return make(places_of(fabric, ranks, seed), size_bytes)
+
+
+def collective_seconds(
+    fabric: Fabric,
+    kind: str,
+    algorithm: str,
+    ranks: Sequence[int],
+    size_bytes: float,
+    shares: Shares | None = None,
+    start: StartUp | None = None,
+    seed: int = 0,
+) -> float:
+    """Time of a collective whose bytes move as flows on the links of this fabric.
+
+    What the flows take on the fast links and on the network replaces the closed form's
+    bytes; start-up, attainable shares and overlap are those of `cost.collective_forms`.
+    """
+    flows = collective_flows(fabric, kind, algorithm, ranks, size_bytes, seed)
+    places = places_of(fabric, ranks, seed)
+    members = np.array([[float(places.width)], [float(places.ranks)]])
+    span = Span(members, np.ones_like(members))
+    hops = load(kind, algorithm, size_bytes, span)
+    fast = np.array([name == "fast" for name in fabric.link_kinds])
+    work = Load(
+        hops.size_bytes,
+        np.array([flows.seconds(fabric, fast)]),
+        np.array([flows.seconds(fabric, ~fast)]),
+        hops.fast_hops,
+        hops.net_hops,
+    )
+    return float(seconds(algorithm, work, span, shares or Shares(), start or StartUp())[0])

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from dcsim import catalogue
+from dcsim.cost.collective_fit import shipped_collective_fit
+from dcsim.cost.collective_forms import Shares, Span, StartUp, load
+from dcsim.cost.collective_forms import seconds as seconds_of
 from dcsim.records import InputError
 from dcsim.simulation.fluid_batch import simulate_flows
 from dcsim.simulation.fluid_collectives import (
     ALGORITHMS,
     chains,
     collective_flows,
+    collective_seconds,
     places_of,
     tree_edges,
 )
@@ -92,6 +96,34 @@ def test_oversubscription_costs_an_all_to_all_and_spares_an_all_reduce():
     assert seconds(24, "all_reduce", "ring", **narrow) == pytest.approx(
         seconds(24, "all_reduce", "ring", **wide), rel=1e-6
     )
+
+
+def closed_form(kind, algorithm, size, width, ranks, fast, shares, start):
+    span = Span(np.array([[width], [ranks]], dtype=float), np.array([[fast], [NIC]]))
+    return float(seconds_of(algorithm, load(kind, algorithm, size, span), span, shares, start)[0])
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), sorted(ALGORITHMS))
+@pytest.mark.parametrize("nodes", [1, 2, 4, 16])
+def test_flows_agree_with_the_closed_form_within_five_percent(nodes, kind, algorithm):
+    one = fabric(nodes)
+    fit = shipped_collective_fit()
+    real = Shares(0.82, 0.7, 0.94, 0.85, 4e-6)
+    for shares, start in ((Shares(in_switch=1.0), StartUp()), (real, fit.start)):
+        for size in (1e6, 1e9):
+            args = (kind, algorithm, range(8 * nodes), size, shares, start)
+            closed = closed_form(kind, algorithm, size, 8, 8 * nodes, FAST, shares, start)
+            assert collective_seconds(one, *args) == pytest.approx(closed, rel=0.05)
+
+
+def test_the_edge_of_a_rack_follows_from_the_topology():
+    racks = build_fabric(Net(), [Group(2, node=catalogue.node("gb200-nvl72"))])
+    inside = collective_seconds(racks, "all_to_all", "direct", range(72), SIZE)
+    across = collective_seconds(racks, "all_to_all", "direct", range(36, 108), SIZE)
+    assert across > 5 * inside
+    ring_inside = collective_seconds(racks, "all_reduce", "ring", range(72), SIZE)
+    ring_across = collective_seconds(racks, "all_reduce", "ring", range(36, 108), SIZE)
+    assert ring_across < 1.1 * ring_inside
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 16, 100])
