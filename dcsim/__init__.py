@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dcsim._version import __version__
 
 if TYPE_CHECKING:
-    from dcsim.api import estimate_training, load_scenario, plan, replay, run
+    from dcsim.api import estimate_training, load_scenario, plan, replay, run, sweep
     from dcsim.records import InputError, Result
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "plan",
     "replay",
     "run",
+    "sweep",
 ]
 
 _HOMES = {
@@ -31,6 +32,7 @@ _HOMES = {
     "plan": "dcsim.api",
     "replay": "dcsim.api",
     "run": "dcsim.api",
+    "sweep": "dcsim.api",
 }
 
 

@@ -1,7 +1,8 @@
 """The use cases, as Python functions: what the command line calls and what users import."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dcsim.records import Result
 
@@ -72,6 +73,62 @@ def run(
         measure=measure,
         progress=progress,
     )
+
+
+def sweep(
+    scenario: str | Path,
+    combinations: Sequence[Mapping[str, Any]],
+    *,
+    out: str | Path,
+    kind: str = "run",
+    workers: int | None = None,
+    seed: int | None = None,
+    profile: "Profile | str | Path | None" = None,
+    progress: "Progress | None" = None,
+) -> dict[str, Any]:
+    """Run (or `kind="plan"`) the scenario file once for each of `combinations`.
+
+    A combination maps dotted keys to values (`{"cluster.nodes.main.count": 16}`). Points
+    that `out` holds already are read, not repeated; the others are computed by `workers`
+    processes (default: one a core) and written one by one. Then the table
+    (`sweep.csv`, `sweep.parquet`), the document that is returned (`sweep.json`) and, for
+    one or two keys, a figure are written. Raises InputError for a key or value that is
+    wrong, before anything is computed.
+    """
+    import os
+
+    from dcsim.planner.progress import Silent
+    from dcsim.planner.sweep import prepare, run_points
+    from dcsim.report.figures.sweep import sweep_svg
+    from dcsim.store import sweeps
+
+    asked = prepare(Path(scenario), combinations, kind=kind, profile=_profile(profile), seed=seed)
+    directory = sweeps.open_sweep(out)
+    todo = {
+        point.key: point
+        for point in asked.points
+        if sweeps.read_point(directory, point.key) is None
+    }
+    run_points(
+        asked,
+        list(todo.values()),
+        workers or os.cpu_count() or 1,
+        lambda point, document: sweeps.write_point(directory, point.key, document),
+        progress or Silent(),
+    )
+    points = [sweeps.read_point(directory, point.key) or {} for point in asked.points]
+    keys = list(dict.fromkeys(key for point in asked.points for key in point.changes))
+    figure = sweep_svg(keys, points)
+    document = {
+        "scenario": load_scenario(scenario).name,
+        "kind": kind,
+        "version": points[0]["version"],
+        "keys": keys,
+        "figure": None if figure is None else sweeps.FIGURE,
+        "points": points,
+    }
+    sweeps.write_sweep(directory, document, sweeps.sweep_table(keys, points), figure)
+    return document
 
 
 def estimate_training(

@@ -31,6 +31,7 @@ COMMANDS: tuple[str, ...] = (
     "init",
     "plan",
     "run",
+    "sweep",
     "report",
     "compare",
     "check",

@@ -147,7 +147,7 @@ def _unknown(value: Any, part: type[Part], path: Path) -> Iterator[Problem]:
 
 
 def _below(value: Any, annotation: Any, path: Path) -> Iterator[Problem]:
-    parts = list(_parts(annotation))
+    parts = list(parts_of(annotation))
     if not parts:
         return
     items = enumerate(value) if isinstance(value, list) else [(None, value)]
@@ -157,13 +157,13 @@ def _below(value: Any, annotation: Any, path: Path) -> Iterator[Problem]:
             yield from _unknown(item, part, path if index is None else (*path, index))
 
 
-def _parts(annotation: Any) -> Iterator[type[Part]]:
+def parts_of(annotation: Any) -> Iterator[type[Part]]:
     """The mappings that an annotation such as `list[A | B] | None` speaks of."""
     if isinstance(annotation, type) and issubclass(annotation, Part):
         yield annotation
     elif get_origin(annotation) is not Literal:
         for inner in get_args(annotation):
-            yield from _parts(inner)
+            yield from parts_of(inner)
 
 
 def _choose(item: Any, parts: list[type[Part]]) -> type[Part] | None:

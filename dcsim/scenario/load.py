@@ -1,5 +1,6 @@
 """Reading a scenario: text, values, checks, resolved names; all faults in one go."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,17 @@ from pydantic import ValidationError
 from dcsim import catalogue
 from dcsim.records import Fault, InputError
 from dcsim.scenario.checks import check_all
-from dcsim.scenario.faults import Problem, Rank, schema_problems, to_faults, unknown_keys
+from dcsim.scenario.faults import (
+    Problem,
+    Rank,
+    parts_of,
+    schema_problems,
+    to_faults,
+    unknown_keys,
+)
 from dcsim.scenario.resolve import resolve
 from dcsim.scenario.resolved import Scenario
-from dcsim.scenario.schema import ScenarioFile
+from dcsim.scenario.schema import Part, ScenarioFile
 from dcsim.scenario.yaml_text import Document, read_document
 
 _JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -36,16 +44,25 @@ def parse_scenario(text: str | bytes, path: str | Path = "scenario.yaml") -> Sce
 def with_override(path: str | Path, key: str, value: Any) -> Scenario:
     """The scenario at `path` with the value at the dotted `key` replaced.
 
+    As `with_overrides`, for one key.
+    """
+    return with_overrides(path, {key: value})
+
+
+def with_overrides(path: str | Path, changes: Mapping[str, Any]) -> Scenario:
+    """The scenario at `path` with the values at dotted keys replaced, one after the other.
+
     List items are addressed by name (`cluster.nodes.main.count`). The text that the
-    result carries (and that is hashed) has the change as a comment at its end. Raises
-    InputError when the key leads nowhere or the changed scenario is wrong.
+    result carries (and that is hashed) has the changes as comments at its end. Raises
+    InputError when a key leads nowhere or the changed scenario is wrong.
     """
     path = Path(path)
     data = _read(path)
     document = read_document(data, str(path))
-    _replace(document, key, value)
-    note = f"\n# changed: {key} = {value!r}\n".encode()
-    return _validated(document, path, data + note)
+    for key, value in changes.items():
+        _replace(document, key, value)
+        data += f"\n# changed: {key} = {value!r}\n".encode()
+    return _validated(document, path, data)
 
 
 def json_schema() -> dict[str, Any]:
@@ -89,15 +106,28 @@ def _replace(document: Document, key: str, value: Any) -> None:
         if isinstance(here, dict) and is_last:
             here[step] = value
             return
-        if isinstance(here, dict) and step in here:
-            here = here[step]
+        if isinstance(here, dict) and (step in here or _may_be_left_out(steps[: position + 1])):
+            here = here.setdefault(step, {})
         elif isinstance(here, list):
             named = {item.get("name"): item for item in here if isinstance(item, dict)}
             if step not in named or is_last:
                 raise _lost(document, key, step, [name for name in named if name])
             here = named[step]
         else:
-            raise _lost(document, key, step, list(here) if isinstance(here, dict) else [])
+            known = list(here) if isinstance(here, dict) else []
+            raise _lost(document, key, step, known if position else list(ScenarioFile.model_fields))
+
+
+def _may_be_left_out(steps: Sequence[str]) -> bool:
+    """Whether the schema has a mapping at these keys, none of them inside a list."""
+    part: type[Part] = ScenarioFile
+    for step in steps:
+        field = part.model_fields.get(step)
+        inner = [] if field is None else list(parts_of(field.annotation))
+        if field is None or field.is_required() or not inner:
+            return False
+        part = inner[0]
+    return True
 
 
 def _lost(document: Document, key: str, step: str, known: list[str]) -> InputError:
