@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from time import monotonic
 
@@ -82,6 +81,7 @@ class Cluster:
         self._running: dict[int, _Running] = {}
         self._jobs: list[RehearsedJob] = []
         self._runs: list[JobRun] = []
+        self._restarts: dict[int, list[Future]] = {}
         self._begun = 0.0
 
     def run(self, jobs: Sequence[RehearsedJob]) -> list[JobRun]:
@@ -93,22 +93,27 @@ class Cluster:
         self._jobs, self._runs = list(jobs), [JobRun(job.submit_s) for job in jobs]
         for number, job in enumerate(jobs):
             self._at(job.submit_s, partial(self._arrive, number))
-        here, there = Pipe()
-        with ThreadPoolExecutor(len(self._nodes)) as helpers:
-            self._helpers, self._wake, self._woken = helpers, there, here
-            self._restarts: dict[int, list[Future]] = {}
-            self._begun = monotonic()
-            left = len(jobs)
-            while left:
-                self._run_events()
-                self._pass()
-                done = self._listen()
-                left -= done
-                if done:
-                    self._on_progress(len(jobs) - left)
-        here.close()
-        there.close()
+        self._woken, self._wake = os.pipe()
+        try:
+            with ThreadPoolExecutor(len(self._nodes)) as helpers:
+                self._helpers = helpers
+                self._run_all()
+        finally:
+            os.close(self._woken)
+            os.close(self._wake)
         return self._runs
+
+    def _run_all(self) -> None:
+        """From the first arrival to the last end."""
+        self._begun = monotonic()
+        left = len(self._jobs)
+        while left:
+            self._run_events()
+            self._pass()
+            done = self._listen()
+            left -= done
+            if done:
+                self._on_progress(len(self._jobs) - left)
 
     def _now(self) -> float:
         return monotonic() - self._begun
@@ -184,8 +189,8 @@ class Cluster:
             timeout = max(self._events[0][0] - self._now(), 0.0)
         ended = 0
         for ready in wait([*listening, self._woken], timeout):
-            if ready is self._woken:
-                self._woken.recv()
+            if ready == self._woken:
+                os.read(self._woken, 1)
                 self._relaunch()
                 continue
             number, node = listening[ready]  # type: ignore[index]
@@ -218,15 +223,16 @@ class Cluster:
         """All ranks of a job that lost one start anew, beside everything else."""
         self._runs[number].processor_s, self._runs[number].computed_steps = 0.0, 0
 
-        def restart(node: int) -> None:
-            try:
-                self._nodes.restart(node)
-            finally:
-                self._wake.send(None)
-
-        self._restarts[number] = [
-            self._helpers.submit(restart, node) for node in self._running[number].places
+        futures = [
+            self._helpers.submit(self._nodes.restart, node) for node in self._running[number].places
         ]
+        self._restarts[number] = futures
+        for future in futures:
+            # Told by the future itself: it is done before whoever hears of it looks.
+            future.add_done_callback(self._wake_up)
+
+    def _wake_up(self, _: Future) -> None:
+        os.write(self._wake, b".")
 
     def _relaunch(self) -> None:
         """Go on with the jobs whose nodes are all back; raises what kept a node away."""
