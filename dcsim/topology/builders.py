@@ -131,7 +131,8 @@ SWITCHED: Mapping[str, Callable[[Graph, NetworkLike, Stations], None]] = {
 }
 
 
-def _graph_file(network: NetworkLike) -> Path:
+def graph_file(network: NetworkLike) -> Path:
+    """The file of a user's own graph; raises InputError when none is named."""
     name = network.options.get("file", "")
     if not isinstance(name, str) or not name:
         raise InputError(
@@ -143,7 +144,7 @@ def _graph_file(network: NetworkLike) -> Path:
 def build_graph(network: NetworkLike, groups: Sequence[GroupLike], stations: Stations) -> Graph:
     """The graph of a topology, before any link fails; raises InputError."""
     if network.topology == "graph":
-        return read_graph(_graph_file(network), stations)
+        return read_graph(graph_file(network), stations)
     graph = new_graph()
     for station in stations:
         add_station(graph, station)

@@ -5,10 +5,19 @@ import numpy as np
 from dcsim import catalogue
 from dcsim.catalogue.records import NodeType
 from dcsim.records import Fault, InputError, Tiers
-from dcsim.topology.builders import default_rails
+from dcsim.topology.builders import default_rails, graph_file
 from dcsim.topology.clos import leaf_ports
 from dcsim.topology.direct import dragonfly_shape
-from dcsim.topology.spec import SWITCH_LATENCY_S, NetworkLike, fast_link, flag, nics_of, option
+from dcsim.topology.spec import (
+    SWITCH_LATENCY_S,
+    NetworkLike,
+    Station,
+    fast_link,
+    flag,
+    nics_of,
+    option,
+)
+from dcsim.topology.user_graph import read_graph
 
 #: Fast links whose switches reduce (NVLink SHARP, third-generation NVSwitch and later).
 REDUCING_LINKS = ("NVLink4", "NVLink5")
@@ -71,6 +80,8 @@ def _levels(network: NetworkLike, node: NodeType, rate: float, total: int) -> li
     if network.topology == "torus":
         kind = catalogue.accelerator(node.accelerator)
         return [("torus", total, kind.link_bytes_per_s, base)]
+    if network.topology == "graph":
+        return _graph_levels(network, node, total)
     if total / per_nic <= network.radix:
         return [("leaf", total, rate, base)]
     if network.topology == "dragonfly":
@@ -95,3 +106,36 @@ def _levels(network: NetworkLike, node: NodeType, rate: float, total: int) -> li
         return [*levels, ("spine", total, above, base + hop)]
     pod = first * max(network.radix // 2 // together, 1)
     return [*levels, ("pod", pod, above, base + hop), ("core", total, above, base + 2 * hop)]
+
+
+def _graph_levels(network: NetworkLike, node: NodeType, total: int) -> list[Level]:
+    """Two levels of a user's own graph: nodes on the same switches, and everything.
+
+    Across, an accelerator gets its share of the cables that leave the switches of its
+    nodes, in the worst part of the graph.
+    """
+    ends = [
+        Station(f"node-{index}", "node", 1, 1.0, 0.0) for index in range(total // node.accelerators)
+    ]
+    graph = read_graph(graph_file(network), ends)
+    plugged: dict[frozenset[str], list[float]] = {}
+    for end in ends:
+        cables = [data["capacity_bytes_per_s"] for *_, data in graph.edges(end.name, data=True)]
+        plugged.setdefault(frozenset(graph[end.name]), []).append(sum(cables))
+    inside = min(min(rates) for rates in plugged.values()) / node.accelerators
+    across = inside
+    for switches, rates in plugged.items():
+        leaving = sum(
+            data["capacity_bytes_per_s"]
+            for one, other, data in graph.edges(switches, data=True)
+            if graph.nodes[one]["kind"] == graph.nodes[other]["kind"] == "switch"
+            and not {one, other} <= switches
+        )
+        if leaving:
+            across = min(across, leaving / (len(rates) * node.accelerators))
+    together = min(len(rates) for rates in plugged.values()) * node.accelerators
+    base = node.nic_latency_s
+    return [
+        ("leaf", together, inside, base),
+        ("graph", total, across, base + 2 * SWITCH_LATENCY_S),
+    ]

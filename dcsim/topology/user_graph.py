@@ -22,13 +22,18 @@ KINDS = ("node", "storage", "switch")
 
 
 def read_graph(path: Path, stations: Sequence[Station]) -> Graph:
-    """The graph of a file, its stations named after the scenario's; raises InputError."""
+    """The graph of a file, its stations named after the scenario's; raises InputError.
+
+    Storage vertices are left out when the scenario has no storage.
+    """
     raw = _raw(path)
+    if all(station.kind == "node" for station in stations):
+        raw.remove_nodes_from([v for v, data in raw.nodes(data=True) if _kind(data) == "storage"])
     names = _names(raw, stations, path)
     graph = new_graph()
     for vertex, data in raw.nodes(data=True):
-        tier = 0 if data.get("kind", "switch") != "switch" else int(data.get("tier", 1))
-        graph.add_node(names[vertex], kind=data.get("kind", "switch"), tier=tier, pod=0)
+        tier = 0 if _kind(data) != "switch" else int(data.get("tier", 1))
+        graph.add_node(names[vertex], kind=_kind(data), tier=tier, pod=0)
     taken: dict[str, int] = {}
     for one, other, data in raw.edges(data=True):
         ends = names[one], names[other]
@@ -39,6 +44,10 @@ def read_graph(path: Path, stations: Sequence[Station]) -> Graph:
         latency = _quantity(data, "latency", "time", between, path, SWITCH_LATENCY_S)
         _add_cable(graph, ends, rate, latency, taken)
     return graph
+
+
+def _kind(data: Mapping[str, Any]) -> str:
+    return str(data.get("kind", "switch"))
 
 
 def _raw(path: Path) -> Any:
@@ -61,7 +70,7 @@ def _names(raw: Any, stations: Sequence[Station], path: Path) -> dict[Any, str]:
     names = {vertex: str(vertex) for vertex in raw}
     for kind in ("node", "storage"):
         mine = [s.name for s in stations if s.kind == kind]
-        theirs = [v for v, data in raw.nodes(data=True) if data.get("kind") == kind]
+        theirs = [v for v, data in raw.nodes(data=True) if _kind(data) == kind]
         if len(mine) != len(theirs):
             raise InputError(
                 Fault(
@@ -72,7 +81,7 @@ def _names(raw: Any, stations: Sequence[Station], path: Path) -> dict[Any, str]:
             )
         names |= dict(zip(theirs, mine, strict=True))
     for vertex, data in raw.nodes(data=True):
-        if data.get("kind", "switch") not in KINDS:
+        if _kind(data) not in KINDS:
             kinds = ", ".join(KINDS)
             raise InputError(
                 Fault(f'vertex "{vertex}" is of kind "{data["kind"]}"; use {kinds}', str(path))

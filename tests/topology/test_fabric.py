@@ -296,6 +296,19 @@ def test_what_is_no_graph_is_said(tmp_path, text):
             fabric("graph", 4, file=str(path))
 
 
+def test_tiers_of_a_users_own_graph_follow_its_cables(tmp_path):
+    path = tmp_path / "own.json"
+    graph = ring(capacity="400 Gb/s")
+    graph.add_node("disk", kind="storage")
+    graph.add_edge("disk", "s0", capacity="100 Gb/s")
+    path.write_text(json.dumps(nx.node_link_data(graph, edges="edges")))
+    found = tiers(Net("graph", options={"file": str(path)}), node_type(), 4)
+    assert found.names == ("fast", "leaf", "graph")
+    assert found.size.tolist() == [8, 16, 32]
+    # One 400 Gb/s cable for a node's 8 accelerators, and one between two pairs of nodes.
+    assert found.bandwidth_bytes_per_s.tolist() == [450e9, 50e9 / 8, 50e9 / 16]
+
+
 def test_tiers_of_known_clusters():
     found = tiers(Net("fat-tree"), node_type(), 2048)
     assert found.names == ("fast", "leaf", "pod", "core")
