@@ -271,6 +271,21 @@ def test_medians_are_of_each_figure_by_itself():
     assert median_outcome(outcomes).makespan_measured_s == 20.0
 
 
+def test_errors_of_opposite_sign_do_not_cancel_over_runs():
+    measured = [times((0, 1, end, 1)) for end in (8.0, 10.0, 12.5)]
+    predicted = [times((0, 1, end, 1)) for end in (10.0, 12.0, 10.0)]
+    outcome = median_outcome([compare(*pair) for pair in zip(measured, predicted, strict=True)])
+    assert outcome.makespan_error == pytest.approx(0.2)
+    assert outcome.wait_error == 0.0
+
+
+def test_the_null_keeps_the_work_of_all_jobs():
+    jobs = [planned_job(step_s=0.03), planned_job(shape=shape(steps=300), step_s=0.01)]
+    constant = constant_step(jobs)
+    assert constant == pytest.approx(0.015)
+    assert 400 * constant == pytest.approx(sum(job.work_s for job in jobs))
+
+
 def test_repeats_have_names_of_their_own_and_other_work_is_left_out():
     scenario = load_scenario(SCENARIO)
     first = replace(scenario.workload[0], repeats=2)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import mean, median
 
 from dcsim.execution.rehearsal.plan import Times
@@ -56,9 +56,25 @@ def compare(measured: Sequence[Times], predicted: Sequence[Times]) -> Outcome:
 
 
 def median_outcome(outcomes: Sequence[Outcome]) -> Outcome:
-    """Each figure's median over runs."""
-    names = [item.name for item in fields(Outcome)]
-    return Outcome(**{name: median(getattr(o, name) for o in outcomes) for name in names})
+    """Each figure's median over runs.
+
+    Makespan and wait are those of the run whose error is the median in size: medians of
+    measured and predicted values apart would let errors of opposite sign cancel.
+    """
+    longest = _middle(outcomes, lambda one: abs(one.makespan_error))
+    waiting = _middle(outcomes, lambda one: abs(one.wait_error))
+    return Outcome(
+        makespan_measured_s=longest.makespan_measured_s,
+        makespan_predicted_s=longest.makespan_predicted_s,
+        wait_measured_s=waiting.wait_measured_s,
+        wait_predicted_s=waiting.wait_predicted_s,
+        median_completion_error=median(one.median_completion_error for one in outcomes),
+        kendall_tau=median(one.kendall_tau for one in outcomes),
+    )
+
+
+def _middle(outcomes: Sequence[Outcome], key: Callable[[Outcome], float]) -> Outcome:
+    return sorted(outcomes, key=key)[len(outcomes) // 2]
 
 
 def median_times(runs: Sequence[Sequence[Times]]) -> list[Times]:

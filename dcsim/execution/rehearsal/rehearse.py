@@ -44,7 +44,7 @@ from dcsim.training.jobs import Job
 
 RUNS = 5
 #: A quick rehearsal has no more predicted work than these seconds of all its processors.
-QUICK_WORK_S = 22.0
+QUICK_WORK_S = 19.0
 
 
 class Progress(Protocol):
