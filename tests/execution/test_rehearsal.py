@@ -346,8 +346,7 @@ def test_no_process_outlives_an_interrupted_rehearsal(tmp_path, how):
         [*command, "--out", str(tmp_path)],
         env={**os.environ, "DCSIM_TEST_MARK": str(tmp_path)},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+        stderr=subprocess.DEVNULL,
     )
     while not (tmp_path / "prediction-1.json").exists() and process.poll() is None:
         time.sleep(0.2)
