@@ -34,6 +34,7 @@ COMMANDS: tuple[str, ...] = (
     "sweep",
     "report",
     "compare",
+    "explain",
     "check",
     "catalogue",
     "calibrate",

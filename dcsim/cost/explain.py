@@ -9,7 +9,8 @@ from dcsim.records import Explanation
 from dcsim.records.profile import Profile
 from dcsim.workload.table import TrainingTable
 
-_SOURCES = {
+#: Where the model of each part of a step comes from.
+PART_SOURCES = {
     "compute_s": "operators of one mean stage; Korthikanti 2022, Dao 2023",
     "tp_s": "Shoeybi 2019 (arXiv 1909.08053); ring and in-switch collectives",
     "pp_bubble_s": "Narayanan 2021 (arXiv 2104.04473), section 2.2",
@@ -20,7 +21,8 @@ _SOURCES = {
     "other_s": "host launches, fixed step overhead, jitter between nodes",
 }
 
-_FORMULAS = {
+#: How each part of a step is computed.
+PART_FORMULAS = {
     "compute_s": "micro-batches × (layers of a stage × operators + head / stages)",
     "tp_s": "micro-batches × layers × exposed collectives",
     "pp_bubble_s": "m·(slowest − mean stage) + (p − 1)/v · mean stage + hand-overs",
@@ -54,8 +56,8 @@ def explain_training(
                 name=name.removesuffix("_s"),
                 value=value,
                 unit="s",
-                formula=_FORMULAS[name],
-                source=_SOURCES[name],
+                formula=PART_FORMULAS[name],
+                source=PART_SOURCES[name],
                 share=value / total,
                 inputs=_operators(model, value) if name == "compute_s" else (),
             )

@@ -31,7 +31,8 @@ PRODUCTIVE_CLASSES: tuple[str, ...] = (
     "serving_busy",
 )
 
-_UNALLOCATED = frozenset(LEDGER_CLASSES[:6])
+#: Classes of accelerators that no job holds.
+UNALLOCATED_CLASSES = frozenset(LEDGER_CLASSES[:6])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Ledger:
     @property
     def allocated_s(self) -> float:
         """Accelerator-seconds held by some job."""
-        return sum(s for name, s in self.seconds.items() if name not in _UNALLOCATED)
+        return sum(s for name, s in self.seconds.items() if name not in UNALLOCATED_CLASSES)
 
     @property
     def goodput(self) -> float:

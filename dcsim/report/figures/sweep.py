@@ -1,6 +1,7 @@
 """What one or two varied keys do to time and money: points with 90 % intervals."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dcsim.report.figures.style import (
@@ -25,6 +26,8 @@ _COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GREY)
 _PANELS = (("total.finish", "time to finish"), ("total.cost", "cost"))
 #: More lines than this would hide each other.
 MOST_LINES = len(_COLOURS)
+#: Distance of neighbouring lines along the axis, and of their labels, as a share of it.
+SHIFT, LABEL_GAP = 0.05, 0.065
 
 Point = Mapping[str, Any]
 
@@ -62,15 +65,20 @@ def _panel(
     figures = [_figure(point, metric) for point in points]
     unit = next(str(f["unit"]) for f in figures if f)
     scale = scale_for(unit, [f["value"] for f in figures if f])
+    ends: list[tuple[float, float, int]] = []
     for i, value in enumerate(lines):
         own = [p for p in points if len(keys) == 1 or p["changes"][keys[1]] == value]
-        _line(axes, metric, keys[0], own, along, scale, _COLOURS[i])
-        if len(keys) == 2 and own:
-            last = max(own, key=lambda p: along.index(p["changes"][keys[0]]))
-            here = along.index(last["changes"][keys[0]]), last["metrics"][metric]["value"]
+        # Lines that coincide are set apart, or the last would hide the others.
+        shift = SHIFT * (i - (len(lines) - 1) / 2)
+        end = _line(axes, metric, keys[0], own, along, scale, _COLOURS[i], shift)
+        ends += [(*end, i)] if own else []
+    top = axes.get_ylim()[1]
+    heights = _apart([y for _, y, _ in ends], LABEL_GAP * top)
+    for (x, _, i), y in zip(ends, heights, strict=True):
+        if len(keys) == 2:
             axes.annotate(
-                label(value), (here[0], here[1] / scale.size), (6, 0),
-                textcoords="offset points", va="center", color=_COLOURS[i],
+                label(lines[i]), (x, y), (6, 0), textcoords="offset points", va="center",
+                color=_COLOURS[i],
             )  # fmt: skip
     axes.set_xticks(range(len(along)), [label(value, 14) for value in along])
     axes.set_xlim(-0.3, len(along) - 1 + (0.3 if len(keys) == 1 else 0.9))
@@ -89,13 +97,25 @@ def _line(
     along: Sequence[Any],
     scale: Scale,
     colour: str,
-) -> None:
+    shift: float,
+) -> tuple[float, float]:
+    """Draws one line and returns its right end."""
     ordered = sorted(points, key=lambda point: along.index(point["changes"][key]))
-    x = [along.index(point["changes"][key]) for point in ordered]
+    x = [along.index(point["changes"][key]) + shift for point in ordered]
     figures = [point["metrics"][metric] for point in ordered]
     middle, low, high = ([f[k] / scale.size for f in figures] for k in ("value", "low", "high"))
     axes.vlines(x, low, high, color=colour, linewidth=1.0, alpha=0.55)
     axes.plot(x, middle, "o-", color=colour, linewidth=0.9, markersize=3.2)
+    return (x[-1], middle[-1]) if x else (0.0, 0.0)
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """The heights, moved up just so far that neighbours are `gap` apart."""
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    placed = list(heights)
+    for lower, upper in pairwise(order):
+        placed[upper] = max(placed[upper], placed[lower] + gap)
+    return placed
 
 
 def _axis_values(key: str, points: Sequence[Point]) -> list[Any]:
