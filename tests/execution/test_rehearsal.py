@@ -273,7 +273,7 @@ def test_medians_are_of_each_figure_by_itself():
 
 def test_errors_of_opposite_sign_do_not_cancel_over_runs():
     measured = [times((0, 1, end, 1)) for end in (8.0, 10.0, 12.5)]
-    predicted = [times((0, 1, end, 1)) for end in (10.0, 12.0, 10.0)]
+    predicted = [times((0, 1, end, 1)) for end in (10.0, 12.0, 11.25)]
     outcome = median_outcome([compare(*pair) for pair in zip(measured, predicted, strict=True)])
     assert outcome.makespan_error == pytest.approx(0.2)
     assert outcome.wait_error == 0.0
