@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.records import InputError
+from dcsim.scheduling.ranked_keys import Knobs
 from dcsim.scheduling.ranked_state import Jobs, Windows
 from dcsim.simulation.replay.options import PLACEMENT_MODES, Options, ranking
 from dcsim.simulation.replay.outcome import Replay, Segments, take_rows
-from dcsim.simulation.replay.ranked import Knobs, replay_ranked
+from dcsim.simulation.replay.ranked import replay_ranked
 from dcsim.simulation.replay.ranked_log import Log
 from dcsim.workload.traces import Trace
 

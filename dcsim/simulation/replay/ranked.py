@@ -13,6 +13,7 @@ from dcsim._jit import kernel
 from dcsim.scheduling.node_modes import BEST_FIT
 from dcsim.scheduling.node_passes import remove_running
 from dcsim.scheduling.preemptive_pass import RUNS, WAITING, let_go, preemptive_pass
+from dcsim.scheduling.ranked_keys import Knobs, level_of, rank_by_factors
 from dcsim.scheduling.ranked_passes import ranked_pass
 from dcsim.scheduling.ranked_state import (
     ATTAINED,
@@ -43,24 +44,6 @@ Floats = NDArray[np.float64]
 GOES_ON = 2  # the state of a job that a preemptive pass left where it was
 
 
-class Knobs(NamedTuple):
-    """Numbers of the policies: seconds, accelerator-seconds and weights of factors.
-
-    A restarted job first spends `restart_s`; `threshold` is the attained service after which
-    a job falls into the second queue; the rest are Slurm's multi-factor priority: half-life
-    of usage, age that counts in full, weights of age, fair share, size and priority.
-    """
-
-    restart_s: float
-    threshold: float
-    half_life_s: float
-    full_age_s: float
-    age: float
-    fair_share: float
-    size: float
-    priority: float
-
-
 class Progress(NamedTuple):
     """What is left of each job and where its present segment stands; shape (n,).
 
@@ -85,12 +68,6 @@ class Progress(NamedTuple):
 def done_since(progress: Progress, job: int, now: float) -> float:
     """Work that the present segment has done so far, seconds."""
     return max(0.0, now - progress.since[job] - progress.overhead[job])
-
-
-@kernel()
-def level_of(attained: float, threshold: float) -> float:
-    """The queue of least attained service, 0 or 1; a rounding error below counts as reached."""
-    return 1.0 if attained >= threshold * (1 - 1e-9) else 0.0
 
 
 @kernel()
@@ -145,30 +122,6 @@ def keep_waiting(queue: Ints, count: int, state: Ints) -> int:
             queue[write] = queue[read]
             write += 1
     return write
-
-
-@kernel()
-def rank_by_factors(
-    queue: Ints, count: int, now: float, usage: Floats, jobs: Jobs, knobs: Knobs, capacity: int
-) -> Ints:
-    """The queue by Slurm's multi-factor priority, fair-share factor 2^(-usage / share).
-
-    `usage` is the decayed accelerator-seconds of each owner; all owners have equal shares.
-    """
-    part = np.sort(queue[:count])
-    owner = jobs.owner[part]
-    total = usage.sum()
-    fair = np.ones(usage.size)
-    if total > 0:
-        fair = 2.0 ** (-usage / total * usage.size)
-    age = np.minimum((now - jobs.submit[part]) / knobs.full_age_s, 1.0)
-    priority = (
-        knobs.age * age
-        + knobs.fair_share * fair[owner]
-        + knobs.size * jobs.procs[part] / capacity
-        + knobs.priority * jobs.priority[part]
-    )
-    return part[np.argsort(-priority, kind="mergesort")]
 
 
 @kernel()
