@@ -5,6 +5,8 @@ from math import inf, isfinite
 
 from dcsim.records import Fault, InputError
 from dcsim.scheduling.policies import placement, scheduler
+from dcsim.simulation.lifecycle import STAGES
+from dcsim.simulation.lifecycle_spec import LifecycleSpec, StageJobSpec
 from dcsim.simulation.spec import JobSpec, RealJobSpec, SimulationSpec, StorageSpec, TrainingJobSpec
 
 
@@ -13,6 +15,7 @@ def check(spec: SimulationSpec) -> None:
     scheduler(spec.scheduler)
     placement(spec.placement)
     faults = [*_pools(spec), *_storage(spec), *_failures(spec), *_jobs(spec)]
+    faults += [fault for cycle in spec.lifecycles for fault in _lifecycle(spec, cycle)]
     if faults:
         raise InputError(faults)
 
@@ -116,15 +119,18 @@ def _jobs(spec: SimulationSpec) -> Iterator[Fault]:
 
 
 def _size(spec: SimulationSpec, job: JobSpec) -> Iterator[Fault]:
-    pool = next((pool for pool in spec.pools if pool.name == job.pool), None)
+    yield from _room(spec, f"job {job.name}", job.pool, job.accelerators)
+
+
+def _room(spec: SimulationSpec, who: str, name: str, size: int) -> Iterator[Fault]:
+    pool = next((pool for pool in spec.pools if pool.name == name), None)
     if pool is None:
-        yield Fault(f"job {job.name} wants pool {job.pool}, which does not exist")
+        yield Fault(f"{who} wants pool {name}, which does not exist")
         return
     room = (pool.nodes - spec.spares.get(pool.name, 0)) * pool.accelerators_per_node
-    if not 0 < job.accelerators <= room:
+    if not 0 < size <= room:
         yield Fault(
-            f"job {job.name} wants {job.accelerators} accelerators; "
-            f"pool {pool.name} has {room} besides its spares"
+            f"{who} wants {size} accelerators; pool {pool.name} has {room} besides its spares"
         )
 
 
@@ -168,3 +174,33 @@ def _real(spec: SimulationSpec, job: RealJobSpec) -> Iterator[Fault]:
         yield Fault(f"real job {job.name} needs measured step times, all finite and at least 0")
     if min(job.data_bytes, job.checkpoint_bytes) < 0.0:
         yield Fault(f"sizes of real job {job.name} must be at least 0")
+
+
+def _lifecycle(spec: SimulationSpec, cycle: LifecycleSpec) -> Iterator[Fault]:
+    for stage in sorted(set(cycle.stages) - set(STAGES)):
+        yield Fault(f"{cycle.name} has a stage {stage}; the stages are {', '.join(STAGES)}")
+    jobs: list[StageJobSpec | TrainingJobSpec] = [
+        job for stage in cycle.stages.values() for job in stage.jobs if job.accelerators
+    ]
+    if cycle.training is not None:
+        yield from _training(cycle.training)
+        jobs.append(cycle.training)
+    largest: dict[str, int] = {}
+    for job in jobs:
+        largest[job.pool] = max(largest.get(job.pool, 0), job.accelerators)
+    service = cycle.service
+    if service is not None and service.accelerators:
+        # The service stays while the next release is made.
+        size = service.accelerators * service.replicas
+        largest[service.pool] = largest.get(service.pool, 0) + size
+    for pool, size in largest.items():
+        name = f"{cycle.name}, its largest stage and its service together,"
+        yield from _room(spec, name, pool, size)
+    checks, drift = (cycle.gate, cycle.evaluation), cycle.drift
+    chances = (*(check.passes for check in checks), drift.detects, drift.false_alarms)
+    if not all(0.0 <= chance <= 1.0 for chance in chances):
+        yield Fault(f"the chances of {cycle.name} must be shares between 0 and 1")
+    if not (isfinite(cycle.period_s) and cycle.period_s > 0.0 and cycle.window_s > 0.0):
+        yield Fault(f"{cycle.name} needs a finite period and a window, both above 0")
+    if cycle.limits.trainings < 1:
+        yield Fault(f"{cycle.name} must be allowed at least one training")

@@ -85,6 +85,11 @@ class Dispatcher:
         self._running.pop(job.number, None)
         self.request_pass()
 
+    def withdraw(self, job: Waiting) -> None:
+        """`job` leaves the queue, if it is there."""
+        self._queue = [entry for entry in self._queue if entry[1] is not job]
+        self.request_pass()
+
     def waits_for(self, pool: int) -> bool:
         """Whether some job of the queue wants nodes of `pool`."""
         return any(view.pool == pool for _, _, view in self._queue)

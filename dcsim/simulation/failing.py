@@ -1,22 +1,36 @@
 """When nodes and jobs fail, and whom it hits."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.simulation.dispatch import Held
 from dcsim.simulation.events import COMPLETION, after
 from dcsim.simulation.nodes import FAILING, SPARE, UP
 from dcsim.simulation.repair import weibull_scale
 from dcsim.simulation.signals import Failure
 from dcsim.simulation.spec import FailureClass, Lemons
-from dcsim.simulation.training_job import TrainingJob
 from dcsim.simulation.world import World
 
 Floats = NDArray[np.float64]
 
 #: Failures a second below which a node never fails.
 _NEVER = 1e-100
+
+
+class Failing(Protocol):
+    """A job that can be hit."""
+
+    name: str
+    held: Held | None
+
+    def fail(self, failure: Failure) -> None:
+        """A failure hits the job, which holds accelerators."""
+
+    def corrupt(self, failure: Failure) -> None:
+        """The job computes garbage from now on."""
 
 
 class Failures:
@@ -30,7 +44,7 @@ class Failures:
     def __init__(
         self,
         world: World,
-        jobs: Sequence[TrainingJob],
+        jobs: Sequence[Failing],
         classes: Sequence[FailureClass],
         lemons: Lemons | None = None,
     ) -> None:
@@ -120,7 +134,7 @@ class Failures:
         self._hit(kind, hits, nodes)
 
     def _hit(
-        self, kind: FailureClass, hits: list[tuple[TrainingJob, list[int]]], nodes: list[int]
+        self, kind: FailureClass, hits: list[tuple[Failing, list[int]]], nodes: list[int]
     ) -> None:
         """Tell every job which nodes it lost."""
         if not hits:
@@ -129,7 +143,7 @@ class Failures:
             self._world.log.add("failure", job.name, lost[0], kind.name)
             job.fail(Failure(kind, tuple(lost)))
 
-    def _victim(self, node: int) -> list[TrainingJob]:
+    def _victim(self, node: int) -> list[Failing]:
         """The job on an accelerator of `node` drawn evenly; none if it is idle."""
         slot = int(self._world.streams.victims.integers(self._world.nodes.capacity[node]))
         for job in self._jobs:
@@ -139,7 +153,7 @@ class Failures:
         return []
 
     @staticmethod
-    def _count(job: TrainingJob, node: int) -> int:
+    def _count(job: Failing, node: int) -> int:
         """Accelerators of `node` that `job` holds."""
         if job.held is None:
             return 0

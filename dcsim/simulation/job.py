@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Generator
 from math import isnan
-from typing import Any
+from typing import Any, Protocol
 
 import simpy
 
 from dcsim.simulation.dispatch import Held
 from dcsim.simulation.record import JobRecord
 from dcsim.simulation.signals import Disturbed, Stop
-from dcsim.simulation.spec import JobSpec
 from dcsim.simulation.storage_links import WRITE, Files
 from dcsim.simulation.traffic import Port, nic_count
 from dcsim.simulation.world import World
@@ -17,6 +16,26 @@ from dcsim.simulation.world import World
 #: A phase runs until it hands over to the next one; None ends the job.
 Phase = Callable[[], "Phases"]
 Phases = Generator[simpy.Event, Any, Any]
+
+
+class Submitted(Protocol):
+    """What every job's spec says."""
+
+    @property
+    def name(self) -> str:
+        """The job's own name."""
+
+    @property
+    def accelerators(self) -> int:
+        """Slots of its pool that it holds."""
+
+    @property
+    def submit_s(self) -> float:
+        """When it joins the queue."""
+
+    @property
+    def priority(self) -> int:
+        """Higher stands earlier in the queue."""
 
 
 class Job:
@@ -29,7 +48,7 @@ class Job:
 
     kind = ""
 
-    def __init__(self, world: World, number: int, pool: int, spec: JobSpec, heavy: bool) -> None:
+    def __init__(self, world: World, number: int, pool: int, spec: Submitted, heavy: bool) -> None:
         self.world = world
         self.number = number
         self.name = spec.name

@@ -11,8 +11,9 @@ from dcsim.simulation.books import Books, pool_ledgers, total_ledger
 from dcsim.simulation.checks import check
 from dcsim.simulation.dispatch import Dispatcher
 from dcsim.simulation.events import ARRIVAL, LAST, EventLog, after
-from dcsim.simulation.failing import Failures
+from dcsim.simulation.failing import Failing, Failures
 from dcsim.simulation.job import Job
+from dcsim.simulation.lifecycle_run import Hands, Lifecycle
 from dcsim.simulation.load import load
 from dcsim.simulation.nodes import Nodes
 from dcsim.simulation.processors import Processors
@@ -40,14 +41,18 @@ def simulate(spec: SimulationSpec, seed: int) -> SimulationRecord:
     jobs = _jobs(spec, world)
     for job in jobs:
         after(world.environment, job.submit_s, ARRIVAL, job.submit)
+    # What can fail; life cycles add to it, and to the jobs, while the simulation runs.
+    runs: list[Failing] = [job for job in jobs if isinstance(job, TrainingJob)]
+    cycles = _lifecycles(spec, world, jobs, runs)
+    for cycle in cycles:
+        after(world.environment, cycle.spec.submit_s, ARRIVAL, cycle.submit)
     if isfinite(spec.horizon_s):
         after(world.environment, spec.horizon_s, LAST, lambda: None)
     if spec.failures:
-        runs = [job for job in jobs if isinstance(job, TrainingJob)]
         Failures(world, runs, spec.failures, spec.lemons)
     marks = Marks()
-    outcome = _run(spec, world, jobs, marks)
-    return _record(spec, seed, world, jobs, marks, outcome)
+    outcome = _run(spec, world, jobs, cycles, marks)
+    return _record(spec, seed, world, jobs, cycles, marks, outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ def _world(spec: SimulationSpec, seed: int) -> World:
     log = EventLog(environment)
     random = streams(seed)
     dispatcher = Dispatcher(environment, nodes, log, (spec.scheduler, spec.placement))
-    slots = min(len(spec.jobs), int(nodes.capacity.sum()))
+    # Of a life cycle at most one stage and its service hold nodes at a time.
+    slots = min(len(spec.jobs) + 2 * len(spec.lifecycles), int(nodes.capacity.sum()))
     traffic = Traffic(environment, spec, slots)
     return World(
         environment=environment,
@@ -77,22 +83,36 @@ def _world(spec: SimulationSpec, seed: int) -> World:
         books=Books(len(spec.pools)),
         log=log,
         streams=random,
-        unfinished=len(spec.jobs),
+        unfinished=len(spec.jobs) + len(spec.lifecycles),
     )
 
 
-def _jobs(spec: SimulationSpec, world: World) -> tuple[Job, ...]:
+def _jobs(spec: SimulationSpec, world: World) -> list[Job]:
     pools = {pool.name: number for number, pool in enumerate(spec.pools)}
     scores = world.streams.steps.standard_normal(len(spec.jobs))
-    return tuple(
+    return [
         TrainingJob(world, number, pools[job.pool], job, float(scores[number]))
         if isinstance(job, TrainingJobSpec)
         else RealJob(world, number, pools[job.pool], job)
         for number, job in enumerate(spec.jobs)
-    )
+    ]
 
 
-def _run(spec: SimulationSpec, world: World, jobs: tuple[Job, ...], marks: Marks) -> _Outcome:
+def _lifecycles(
+    spec: SimulationSpec, world: World, jobs: list[Job], runs: list[Failing]
+) -> list[Lifecycle]:
+    pools = {pool.name: number for number, pool in enumerate(spec.pools)}
+    hands = Hands(world, pools, jobs, runs)
+    streams = world.streams.lifecycles.spawn(len(spec.lifecycles))
+    return [
+        Lifecycle(hands, cycle, random)
+        for cycle, random in zip(spec.lifecycles, streams, strict=True)
+    ]
+
+
+def _run(
+    spec: SimulationSpec, world: World, jobs: list[Job], cycles: list[Lifecycle], marks: Marks
+) -> _Outcome:
     """Process events until every job is done, the horizon or the event limit."""
     environment, nodes, traffic = world.environment, world.nodes, world.traffic
     events = 0
@@ -112,11 +132,13 @@ def _run(spec: SimulationSpec, world: World, jobs: tuple[Job, ...], marks: Marks
             marks.observe(environment.now, nodes, len(world.dispatcher))
         if spec.audit:
             audit(world, jobs)
+    for cycle in cycles:
+        cycle.stop()
     _stop(world, jobs)
     return _Outcome(stopped, events)
 
 
-def _stop(world: World, jobs: tuple[Job, ...]) -> None:
+def _stop(world: World, jobs: list[Job]) -> None:
     """Cut what runs, so that its time up to now is in the books."""
     cut = [job.process for job in jobs if job.running and job.process is not None]
     for process in cut:
@@ -130,7 +152,8 @@ def _record(
     spec: SimulationSpec,
     seed: int,
     world: World,
-    jobs: tuple[Job, ...],
+    jobs: list[Job],
+    cycles: list[Lifecycle],
     marks: Marks,
     outcome: _Outcome,
 ) -> SimulationRecord:
@@ -161,6 +184,7 @@ def _record(
         event_count=outcome.events,
         servers=servers.records(end_s) if servers is not None else None,
         load=load(traffic, servers, end_s, points) if servers is not None else None,
+        lifecycles=tuple(cycle.record(end_s) for cycle in cycles),
         held_back_s=traffic.blame.seconds(end_s) if traffic.blame is not None else {},
     )
 

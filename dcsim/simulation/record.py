@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dcsim.cost.storage_servers import Durability
 from dcsim.records import Ledger
+from dcsim.simulation.lifecycle_record import LifecycleRecord
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -196,6 +197,7 @@ class SimulationRecord:
     servers: ServerRecords | None = None
     load: LoadRecords | None = None
     held_back_s: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    lifecycles: tuple[LifecycleRecord, ...] = ()
 
     def job(self, name: str) -> JobRecord:
         """The job of that name; KeyError when there is none."""

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from dcsim.simulation.lifecycle_spec import LifecycleSpec
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,8 +32,9 @@ class PoolSpec:
     """`nodes` equal nodes under one name; a job runs inside one pool.
 
     `nic_bytes_per_s` is what one node can send, and at the same time receive. A local
-    pool is the machine that dcsim runs on, where real jobs are replayed; its slots are no
-    accelerators of the cluster and are left out of the cluster's ledger. `caches` keep
+    pool is the machine that dcsim runs on, where real jobs are replayed, or nodes without
+    accelerators; its slots are no accelerators of the cluster, are left out of the
+    cluster's ledger and never fail. `caches` keep
     training data after its first reading, the first one filling up first. Where
     `processors` is finite, all that computes in the pool shares so many, evenly.
     """
@@ -282,7 +286,8 @@ class SimulationSpec:
     itself). The run ends when every job has, at `horizon_s`, or after `event_limit`
     events (a job whose failures outrun its checkpoints never ends). `timeline_points`
     bounds the stored time series (0: none). `audit` re-checks all invariants after every
-    event; `blame` notes which links held which job back.
+    event; `blame` notes which links held which job back. `lifecycles` start jobs of their
+    own while the simulation runs.
     """
 
     pools: tuple[PoolSpec, ...]
@@ -299,3 +304,4 @@ class SimulationSpec:
     timeline_points: int = 200
     audit: bool = False
     blame: bool = False
+    lifecycles: tuple["LifecycleSpec", ...] = ()

@@ -15,10 +15,11 @@ class Streams:
     repairs: np.random.Generator
     lemons: np.random.Generator
     servers: np.random.Generator
+    lifecycles: np.random.Generator
 
 
 def streams(seed: int) -> Streams:
     """The streams of a seed (a non-negative integer)."""
     return Streams(
-        *(np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(6))
+        *(np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7))
     )
