@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcsim.cost.collective_forms import Load, Shares, Span, StartUp, load, seconds
+from dcsim.cost.collective_torus import ON_TORUS, torus_load
 from dcsim.records import Fault, InputError
 from dcsim.simulation.fluid_batch import simulate_flows
+from dcsim.simulation.fluid_torus import torus_transfers
 from dcsim.topology.fabric import Fabric
 
 Ints = NDArray[np.int64]
@@ -245,11 +247,22 @@ def collective_flows(
     seed: int = 0,
 ) -> CollectiveFlows:
     """Flows of one collective among accelerators `ranks`; raises InputError for an unknown one."""
+    if _around_torus(fabric, kind, algorithm, ranks):
+        flows = CollectiveFlows()
+        for links, amount in torus_transfers(fabric, kind, size_bytes):
+            flows.add(np.array(links, dtype=np.int64), amount)
+        return flows
     make = ALGORITHMS.get((kind, algorithm))
     if make is None:
         known = ", ".join(sorted(f"{k} by {a}" for k, a in ALGORITHMS))
         raise InputError(Fault(f"there is no {kind} by {algorithm}; there are {known}"))
     return make(places_of(fabric, ranks, seed), size_bytes)
+
+
+def _around_torus(fabric: Fabric, kind: str, algorithm: str, ranks: Sequence[int]) -> bool:
+    """Whether all chips of a torus take part, by the algorithm for that."""
+    whole = len(ranks) == len(set(ranks)) == len(fabric.wiring.chips)
+    return whole and ON_TORUS.get(kind) == algorithm
 
 
 def collective_seconds(
@@ -271,7 +284,10 @@ def collective_seconds(
     places = places_of(fabric, ranks, seed)
     members = np.array([[float(places.width)], [float(places.ranks)]])
     span = Span(members, np.ones_like(members))
-    hops = load(kind, algorithm, size_bytes, span)
+    if _around_torus(fabric, kind, algorithm, ranks):
+        hops = torus_load(kind, size_bytes, fabric.wiring.sides, 1.0)
+    else:
+        hops = load(kind, algorithm, size_bytes, span)
     fast = np.array([name == "fast" for name in fabric.link_kinds])
     work = Load(
         hops.size_bytes,

@@ -111,6 +111,7 @@ def torus(
     dimensions = 3 if "3D" in kind.link_type else 2
     sides = torus_sides(str(network.options.get("dims", "")), len(chips), dimensions)
     ways = 2 * len(sides)
+    graph.graph["sides"] = sides
     add_torus(graph, chips, sides, kind.link_bytes_per_s / ways)
     hosts = [Station(s.name, s.kind, 1, s.nic_bytes_per_s, s.latency_s) for s in stations]
     fat_tree(graph, network, hosts)

@@ -86,6 +86,7 @@ def compile_fabric(
         fast_down=down,
         relay=flag(network, "relay", network.topology in RELAYING),
         chips=tuple(switches[name] for name in chips),
+        sides=tuple(graph.graph.get("sides", ())),
     )
     return Fabric(
         topology=network.topology,

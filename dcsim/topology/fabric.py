@@ -37,6 +37,7 @@ class Wiring:
     `ports[e]` are the attachments of endpoint e. `domain[a]` is the fast domain of
     accelerator a (-1 without one), `fast_up` and `fast_down` its links there; with `relay`
     an accelerator may send over the fast domain by a peer of its node that is nearer.
+    `chips` are the accelerators that forward as switches, on a torus of these `sides`.
     """
 
     router: Router
@@ -47,6 +48,7 @@ class Wiring:
     fast_down: Ints
     relay: bool
     chips: tuple[int, ...] = ()
+    sides: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +189,16 @@ class Fabric:
     def _nearest_peer(self, endpoint: int, other: int) -> int:
         """The accelerator in the endpoint's node, and fast domain, that is nearest to `other`.
 
-        Of several, the next one from the other's own position, so that they take turns.
+        Several take turns by the other's own position, so that none of them is crowded.
         """
         if endpoint >= self.accelerator_count or self.wiring.domain[endpoint] < 0:
             return endpoint
         first, last = self._span(endpoint)
         start = other - self._span(other)[0] if other < self.accelerator_count else other
-        peers = [first + (start + turn) % (last - first) for turn in range(last - first)]
         ports, theirs = self.wiring.ports, self.wiring.ports[other]
-        return min(peers, key=lambda peer: self._shortest(ports[peer], theirs)[0])
+        hops = [self._shortest(ports[peer], theirs)[0] for peer in range(first, last)]
+        nearest = [first + peer for peer, far in enumerate(hops) if far == min(hops)]
+        return nearest[start % len(nearest)]
 
     def _span(self, accelerator: int) -> tuple[int, int]:
         """First accelerator of a node and the one after its last."""

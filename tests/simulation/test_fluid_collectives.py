@@ -1,7 +1,7 @@
 """Collectives as flows: closed forms on idle fabrics, symmetry against all flows."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from dcsim import catalogue
 from dcsim.cost.collective_fit import shipped_collective_fit
 from dcsim.cost.collective_forms import Shares, Span, StartUp, load
 from dcsim.cost.collective_forms import seconds as seconds_of
+from dcsim.cost.collective_torus import ON_TORUS, torus_load
 from dcsim.records import InputError
 from dcsim.simulation.fluid_batch import simulate_flows
 from dcsim.simulation.fluid_collectives import (
@@ -98,6 +99,11 @@ def test_oversubscription_costs_an_all_to_all_and_spares_an_all_reduce():
     )
 
 
+def torus(chip, nodes, dims):
+    board = replace(catalogue.node("hgx-h100"), accelerator=chip, accelerators=4, fast_domain=0)
+    return build_fabric(Net(topology="torus", options={"dims": dims}), [Group(nodes, node=board)])
+
+
 def closed_form(kind, algorithm, size, width, ranks, fast, shares, start):
     span = Span(np.array([[width], [ranks]], dtype=float), np.array([[fast], [NIC]]))
     return float(seconds_of(algorithm, load(kind, algorithm, size, span), span, shares, start)[0])
@@ -114,6 +120,61 @@ def test_flows_agree_with_the_closed_form_within_five_percent(nodes, kind, algor
             args = (kind, algorithm, range(8 * nodes), size, shares, start)
             closed = closed_form(kind, algorithm, size, 8, 8 * nodes, FAST, shares, start)
             assert collective_seconds(one, *args) == pytest.approx(closed, rel=0.05)
+
+
+FABRICS = {
+    "two tiers": ({"topology": "fat-tree", "radix": 16}, "hgx-h100", 8, 8, FAST),
+    "three tiers": ({"topology": "fat-tree", "radix": 8}, "hgx-h100", 8, 8, FAST),
+    "rails": ({"topology": "rail-optimised", "radix": 16}, "hgx-h100", 8, 8, FAST),
+    "one rack": ({}, "gb200-nvl72", 1, 72, 900e9),
+    "two racks": ({"radix": 144}, "gb200-nvl72", 2, 72, 900e9),
+}
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), sorted(ALGORITHMS))
+@pytest.mark.parametrize("name", FABRICS)
+def test_closed_forms_hold_on_every_kind_of_fabric(name, kind, algorithm):
+    network, node, count, width, fast = FABRICS[name]
+    one = build_fabric(Net(**network), [Group(count, node=catalogue.node(node))])
+    ranks = len(one.accelerator_node)
+    shares = Shares(0.82, 0.7, 0.94, 0.85, 4e-6)
+    start = shipped_collective_fit().start
+    closed = closed_form(kind, algorithm, SIZE, width, ranks, fast, shares, start)
+    flows = collective_seconds(one, kind, algorithm, range(ranks), SIZE, shares, start)
+    assert flows == pytest.approx(closed, rel=0.05)
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), sorted(ON_TORUS.items()))
+@pytest.mark.parametrize(
+    ("chip", "nodes", "dims"),
+    [
+        ("TPU-v5p", 16, "4x4x4"),
+        ("TPU-v5p", 16, "2x4x8"),
+        ("TPU-v5p", 9, "3x3x4"),
+        ("TPU-v5e", 8, "8x4"),
+        ("TPU-v5e", 8, "1x32"),
+    ],
+)
+def test_closed_forms_hold_on_a_torus(chip, nodes, dims, kind, algorithm):
+    one = torus(chip, nodes, dims)
+    sides = tuple(map(int, dims.split("x")))
+    ranks = len(one.accelerator_node)
+    link = one.capacity_bytes_per_s[one.link_kinds.index("ici")]
+    shares, start = Shares(net_ring=0.8, net_hop_s=1e-6), shipped_collective_fit().start
+    span = Span(np.array([[1.0], [ranks]]), np.ones((2, 1)))
+    work = torus_load(kind, SIZE, sides, link)
+    closed = float(seconds_of(algorithm, work, span, shares, start)[0])
+    flows = collective_seconds(one, kind, algorithm, range(ranks), SIZE, shares, start)
+    assert flows == pytest.approx(closed, rel=0.05)
+
+
+def test_on_a_cube_a_bucket_uses_all_links_of_a_chip():
+    one = torus("TPU-v5p", 16, "4x4x4")
+    rate = catalogue.accelerator("TPU-v5p").link_bytes_per_s
+    done = collective_flows(one, "all_reduce", "bucket", range(64), SIZE).seconds(one)
+    assert done == pytest.approx(2 * 63 / 64 * SIZE / rate)
+    far = collective_flows(one, "all_to_all", "direct", range(64), SIZE).seconds(one)
+    assert far == pytest.approx(3 * SIZE / rate)  # mean distance: one hop in each dimension
 
 
 def test_the_edge_of_a_rack_follows_from_the_topology():
