@@ -14,6 +14,7 @@ from dcsim.planner.outcomes import unit_of
 from dcsim.planner.provenance import assumptions, sources
 from dcsim.planner.search import Search, evaluate_expected, fastest_of_clusters
 from dcsim.planner.sensitivity import sensitivity_rows
+from dcsim.planner.storage_table import storage_rows
 from dcsim.planner.tables import (
     Rows,
     breakdown_rows,
@@ -186,6 +187,8 @@ def _shared_tables(
         tables |= record_tables(record)
         tables["jobs"] = frame(job_rows(record, shown.steps, runs))
         tables["sharing"] = frame(_sharing_rows(found, shown), "sharing")
+        storage = storage_rows(found.specs[shown.id].storage, record)
+        tables["storage"] = frame(storage, "storage")
     tables["chain"] = frame(_chain_rows(found, shown, record), "chain")
     return tables
 

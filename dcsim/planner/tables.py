@@ -49,6 +49,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "sharing": ("job", "alone_s", "shared_s", "slowdown", "at_fault"),
     "load": ("time_s", "name", "share"),
     "servers": ("name", "read_bytes", "written_bytes", "missing_s", "away_s"),
+    "storage": ("item", "value", "unit", "reason"),
     "links": ("name", "capacity_bytes_per_s", "mean_share", "peak_share", "bytes"),
     "breakdown": ("candidate", "job", "part", "level", "seconds", "share"),
     "objectives": (

@@ -5,6 +5,7 @@ from dcsim.report.sections.cluster import cluster_over_time
 from dcsim.report.sections.provenance import provenance
 from dcsim.report.sections.rivals import rivals
 from dcsim.report.sections.sharing import what_jobs_share
+from dcsim.report.sections.storage import what_storage_gives
 from dcsim.report.sections.time import where_time_goes
 from dcsim.report.sections.trust import how_far_to_trust
 
@@ -15,6 +16,7 @@ SECTIONS = (
     where_time_goes,
     cluster_over_time,
     what_jobs_share,
+    what_storage_gives,
     how_far_to_trust,
     provenance,
 )
