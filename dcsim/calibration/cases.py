@@ -10,14 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from dcsim.calibration.operands import Case
+from dcsim.calibration.context import fresh_pages, shared
+from dcsim.calibration.operands import PAGE_BYTES, Case
 from dcsim.records.operators import OperatorCall
+from dcsim.training.tracing import LINE_BYTES
 
 KIB, MIB = 1 << 10, 1 << 20
 WIDTHS = (4, 8)
 #: Footprints in bytes: each level of a memory hierarchy should hold one of them.
 FOOTPRINTS = (0, 256 * KIB, 2 * MIB, 12 * MIB, 40 * MIB, 150 * MIB)
 LARGEST_PRODUCT_FLOP = 3e8
+#: `add.at` takes its time, the same for every element.
+MOST_SCATTERED = 64_000
+#: No strided case spans more memory.
+MOST_SPANNED_BYTES = 20 * MIB
 #: Kinds whose time no footprint changes.
 BOUND_BY_ARITHMETIC = frozenset({"random"})
 #: A quick calibration times this share of the calls that vary in two sizes.
@@ -25,10 +31,11 @@ QUICK_SHARE = 0.5
 SEED = 20240
 
 
-def cases(quick: bool) -> list[Case]:
+def cases(quick: bool, threads: int = 1) -> list[Case]:
     """All cases of a calibration, in the order in which they are defined.
 
-    `quick` leaves out most combinations of size and footprint, but no class.
+    `quick` leaves out most combinations of size and footprint, but no class. With several
+    `threads`, products that so many share are among them.
     """
     rng = np.random.default_rng(SEED)
     chosen: list[Case] = [Case(call) for call in _fixed()]
@@ -41,6 +48,10 @@ def cases(quick: bool) -> list[Case]:
         chosen += _products(width, rng, per_layout=18 if quick else 48)
         chosen += _batches(width, rng, per_layout=10 if quick else 24)
         chosen += _vectors(width)
+        chosen += _gapped(width)
+    chosen += _fresh()
+    if threads > 1:
+        chosen += _threaded(rng, threads, 0.5 if quick else 1.0)
     return chosen
 
 
@@ -65,7 +76,7 @@ def _element(kind: str, function: str, n: int, width: int, **fields: Any) -> Ope
     """An element call: `arrays` operands read, `in_place` or a fresh result."""
     arrays = fields.pop("arrays", 2)
     in_place = fields.pop("in_place", False)
-    result = n if function == "greater" else n * width
+    result = n if function in ("greater", "equal") else n * width
     call = OperatorCall(
         kind,
         function,
@@ -117,8 +128,6 @@ def _broadcasts(width: int) -> Iterator[OperatorCall]:
                 yield replace(call, layout="b", inner=run, bytes=small)
             call = _element("transcendental", "divide", n, width)
             yield replace(call, layout="b", inner=run, bytes=small)
-            call = _element("elementwise", "add", n, width)
-            yield replace(call, layout="s", inner=run)
     for n in SIZES:
         mixed = _element("elementwise", "multiply", n, width)
         yield replace(mixed, layout="x", bytes=float(n * (2 * width + 1)))
@@ -153,7 +162,7 @@ def _rows(width: int) -> Iterator[OperatorCall]:
                 "gather", "take", "forward", bytes=2 * moved, allocated_bytes=moved, **common
             )
             yield OperatorCall("scatter", "assign", "forward", bytes=2 * moved, **common)
-            if run > 1:
+            if run > 1 and n <= MOST_SCATTERED:
                 yield OperatorCall("scatter", "add.at", "forward", bytes=3 * moved, **common)
 
 
@@ -187,7 +196,61 @@ def _copies(width: int) -> Iterator[OperatorCall]:
             yield OperatorCall(
                 "copy", "reshape", "forward", bytes=2 * fresh, allocated_bytes=fresh, **common
             )
-            yield OperatorCall("copy", "assign", "forward", bytes=2 * fresh, **common)
+
+
+def _gapped(width: int) -> Iterator[Case]:
+    """Strided calls: heads of attention, patches and windows of images, padded borders."""
+    for layout, run in (("s", 3), ("s", 8), ("s", 16), ("s", 40), ("s", 120), ("s", 400), ("g", 1)):
+        for rows in (60, 800, 9000, 60_000):
+            n = run * rows
+            for gap in (2, 9):
+                if gap * n * width <= MOST_SPANNED_BYTES:
+                    yield from (Case(c, gap=gap) for c in _strided(n, run, gap, width, layout))
+
+
+def _strided(n: int, run: int, gap: int, width: int, layout: str) -> Iterator[OperatorCall]:
+    size, swept = float(n * width), _swept(n, run, gap, width)
+    common: dict[str, Any] = {"layout": layout, "inner": run if layout == "s" else 0}
+    moved = replace(OperatorCall("copy", "assign", "forward", n=n, elem_bytes=width), **common)
+    yield replace(moved, bytes=2 * size, swept_bytes=swept + size)
+    add = _element("elementwise", "add", n, width, in_place=True, **common)
+    yield replace(add, swept_bytes=2 * swept + size)
+    for kind, function in (
+        ("elementwise", "add"),
+        ("elementwise", "maximum"),
+        ("elementwise", "equal"),
+        ("transcendental", "divide"),
+    ):
+        call = _element(kind, function, n, width, **common)
+        yield replace(call, swept_bytes=swept + size + call.allocated_bytes)
+
+
+def _swept(n: int, run: int, gap: int, width: int) -> float:
+    """Bytes of the cache lines in which n elements lie, in runs that are `gap` runs apart."""
+    if gap * run * width <= LINE_BYTES:
+        return float(max(gap * n * width, LINE_BYTES))
+    return float(n // run * max(run * width, LINE_BYTES))
+
+
+def _fresh() -> Iterator[Case]:
+    """Memory from the system, from the size at which allocators ask it anew."""
+    for pages in (33, 60, 130, 300, 700, 1000, 1100, 2000, 5000, 12_000):
+        size = float(pages * PAGE_BYTES)
+        yield Case(fresh_pages(size, 1))
+
+
+def _threaded(rng: np.random.Generator, threads: int, share: float) -> Iterator[Case]:
+    """Products that several threads share."""
+    for width in WIDTHS:
+        chosen = [
+            *_products(width, rng, per_layout=round(40 * share)),
+            *_batches(width, rng, per_layout=round(24 * share)),
+            *_vectors(width),
+        ]
+        for case in chosen:
+            (call,) = shared([case.call], threads)
+            if call.threads > 1:
+                yield replace(case, call=call)
 
 
 def _product(width: int, m: int, n: int, k: int, layout: str, batch: int = 0) -> OperatorCall:

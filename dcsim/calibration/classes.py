@@ -42,15 +42,16 @@ def operator_class(call: OperatorCall) -> str:
     Matrix products with one row or one column (`gemv`) or one inner element (`outer`) are
     limited by memory and go other ways through BLAS, so they are classes of their own.
     Layout `k` marks an element function of one array and a constant, which NumPy must
-    convert at every call.
+    convert at every call. Products that several threads share end in `.t<threads>`.
     """
     if call.kind == "call":
         return "call"
-    if call.kind == "view":
-        return f"view.{call.function}"
+    if call.kind in ("view", "fresh"):
+        return f"{call.kind}.{call.function}"
     precision = "f8" if call.elem_bytes == 8 else "f4"
     if call.kind in PRODUCTS:
-        return f"{_product_kind(call)}.{call.layout}.{precision}"
+        threads = f".t{call.threads}" if call.threads > 1 else ""
+        return f"{_product_kind(call)}.{call.layout}.{precision}{threads}"
     function = FUNCTION_GROUPS.get(call.function, call.function)
     layout = "k" if _with_constant(call) else call.layout
     return f"{call.kind}.{function}.{layout}.{precision}"
@@ -110,6 +111,7 @@ def work_of(calls: Sequence[OperatorCall], elsewhere_bytes: float | np.ndarray =
     """Arrays of shape (len(calls),), one entry a call, without the `count`.
 
     A fresh result is moved twice: a processor reads a cache line before it writes to it.
+    Strided calls move whole cache lines.
     `elsewhere_bytes` is what other calls touch between two uses of the same array: with
     the call's own bytes it makes the working set. A product's `batch` matrices are one
     entry of one matrix, whose repetition `repeats_of` gives. The inner run of a
@@ -117,8 +119,8 @@ def work_of(calls: Sequence[OperatorCall], elsewhere_bytes: float | np.ndarray =
     short run costs like a short dimension of a product.
     """
     batch = np.array([max(call.batch, 1) for call in calls], dtype=float)
-    moved = np.array([call.bytes + call.allocated_bytes for call in calls], dtype=float)
-    touched = np.array([touched_bytes(call) for call in calls])
+    moved = np.array([max(call.bytes, call.swept_bytes) + call.allocated_bytes for call in calls])
+    touched = np.array([max(touched_bytes(call), call.swept_bytes) for call in calls])
     shapes = np.array([_shape(call) for call in calls], dtype=float).reshape(-1, 3)
     return Work(
         flop=np.array([_flop(call) for call in calls]) / batch,

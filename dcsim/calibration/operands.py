@@ -16,15 +16,43 @@ from dcsim.records.operators import OperatorCall
 
 Array = NDArray[np.floating]
 MOST_SETS = 256
+#: Layouts in which memory is walked with gaps.
+STRIDED = ("s", "g")
+PAGE_BYTES = 4096
 _PATTERN = 4099  # A prime, so that rows of equal content never line up with the caches.
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """A process to time in: its BLAS threads, and whether it keeps the memory it has freed."""
+
+    threads: int = 1
+    keeps_memory: bool = True
+
+    @property
+    def name(self) -> str:
+        """`threads`, `fresh`, or nothing for one thread on memory that is kept."""
+        return "threads" if self.threads > 1 else "" if self.keeps_memory else "fresh"
+
+
+PLAIN = Setting()
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """One call to be timed with operands spread over about `footprint_bytes`."""
+    """One call to be timed with operands spread over about `footprint_bytes`.
+
+    Runs of a strided operand begin `gap` runs apart.
+    """
 
     call: OperatorCall
     footprint_bytes: float = 0.0
+    gap: int = 2
+
+    @property
+    def setting(self) -> Setting:
+        """The kind of process in which this call is to be timed."""
+        return Setting(self.call.threads, self.call.kind != "fresh")
 
     @property
     def sets(self) -> int:
@@ -77,17 +105,28 @@ def prepare(case: Case, pools: Pools) -> list[Callable[[], object]]:
         "random": _random,
         "view": _view,
         "call": _call,
+        "fresh": _fresh,
     }
     call = case.call
     # No operand of a set reaches into the next one's, in whichever pool it lies.
-    run = 2 * call.n if call.layout == "s" else call.n
+    run = case.gap * call.n if call.layout in STRIDED else call.n
     largest = max(call.m * call.k + call.k * call.n, call.m * call.n, run)
     step = largest * max(call.batch, 1) + 16
     maker = makers[call.kind]
-    return [maker(call, pools, index * step) for index in range(case.sets)]
+    return [maker(case, pools, index * step) for index in range(case.sets)]
 
 
-def _product(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
+def _strided(case: Case, pools: Pools, pool: str, at: int) -> Array:
+    """Runs of `inner` elements (one, where even those lie apart), `gap` runs apart."""
+    call = case.call
+    run = 1 if call.layout == "g" else call.inner or call.n
+    wide = pools.take(pool, call.elem_bytes, at, case.gap * call.n)
+    runs = wide.reshape(-1, case.gap * run)[:, :run]
+    return runs[:, 0] if run == 1 else runs
+
+
+def _product(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    call = case.call
     lead = (call.batch,) if call.kind == "batched_gemm" else ()
     matrices = max(call.batch, 1)
 
@@ -106,15 +145,17 @@ def _product(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
     return lambda: np.matmul(a, b, out=out)
 
 
-def _element(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
+def _element(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    call = case.call
     function: np.ufunc = getattr(np, call.function)
     in_place = not call.allocated_bytes
-    x = pools.take("sink" if in_place else "values", call.elem_bytes, at, call.n)
+    pool = "sink" if in_place else "values"
+    if call.layout in STRIDED:
+        x = _strided(case, pools, pool, at)
+    else:
+        x = pools.take(pool, call.elem_bytes, at, call.n)
     run = call.inner or call.n
-    if call.layout == "s":
-        wide = pools.take("values", call.elem_bytes, at, 2 * call.n)
-        x = wide.reshape(-1, 2 * run)[:, :run]
-    elif call.layout == "b":
+    if call.layout == "b":
         x = x.reshape(-1, run)
     if function.nin == 1:
         return lambda: function(x)
@@ -132,7 +173,8 @@ def _element(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
     return lambda: function(x, other)
 
 
-def _reduce(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
+def _reduce(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    call = case.call
     function = getattr(np, call.function)
     flat = pools.take("values", call.elem_bytes, at, call.n * call.k)
     if call.layout == "c":
@@ -159,7 +201,8 @@ def _table(call: OperatorCall, pools: Pools, pool: str, at: int) -> tuple[Array,
     return pools.take(pool, call.elem_bytes, at, rows * run).reshape(rows, run), index
 
 
-def _gather(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
+def _gather(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    call = case.call
     table, index = _table(call, pools, "values", at)
     if table.shape[1] == 1:
         places = np.arange(len(index))
@@ -168,7 +211,8 @@ def _gather(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
     return lambda: table[index]
 
 
-def _scatter(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
+def _scatter(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    call = case.call
     table, index = _table(call, pools, "sink", at)
     values = pools.take("ones", call.elem_bytes, at, len(index) * table.shape[1])
     values = values.reshape(len(index), -1)
@@ -188,18 +232,21 @@ def _scatter(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
     return assign
 
 
-def _copy(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
-    run = call.inner or call.n
+def _copy(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    call = case.call
     if call.function == "arange":
         return lambda: np.arange(call.n)
     if call.function == "astype":
         source = pools.take("values", call.elem_bytes, at, call.n) > 1.0
         kind = np.float64 if call.elem_bytes == 8 else np.float32
         return lambda: source.astype(kind)
-    wide = pools.take("values" if call.allocated_bytes else "sink", call.elem_bytes, at, 2 * call.n)
-    target = wide.reshape(-1, 2 * run)[:, :run] if call.layout == "s" else wide[: call.n]
+    pool = "values" if call.allocated_bytes else "sink"
+    if call.layout in STRIDED:
+        target = _strided(case, pools, pool, at)
+    else:
+        target = pools.take(pool, call.elem_bytes, at, call.n)
     if call.allocated_bytes:
-        return lambda: target.reshape(-1)
+        return lambda: target.copy()
     if call.function == "fill":
 
         def fill() -> None:
@@ -214,13 +261,25 @@ def _copy(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
     return assign
 
 
-def _random(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
+def _fresh(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    """Memory that is asked for, touched once in every page, and given back."""
+    size = int(case.call.allocated_bytes)
+
+    def touch() -> None:
+        np.empty(size, np.uint8)[::PAGE_BYTES] = 1
+
+    return touch
+
+
+def _random(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    call = case.call
     rng = np.random.default_rng(at)
     kind = np.float64 if call.elem_bytes == 8 else np.float32
     return lambda: rng.random(call.n, dtype=kind)
 
 
-def _view(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
+def _view(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    call = case.call
     x = pools.take("values", call.elem_bytes, at, 64).reshape(2, 4, 8)
     one = x[0, 0, :1].copy().reshape(())
     views: dict[str, Callable[[], object]] = {
@@ -246,7 +305,7 @@ class _Entry:
         return self.value
 
 
-def _call(call: OperatorCall, pools: Pools, at: int) -> Callable[[], object]:
-    x = pools.take("values", call.elem_bytes, at, 8)
+def _call(case: Case, pools: Pools, at: int) -> Callable[[], object]:
+    x = pools.take("values", case.call.elem_bytes, at, 8)
     entry = _Entry(x)
     return lambda: entry.forward(x, training=True)

@@ -7,7 +7,7 @@ the iterated extended Kalman filter (Bell and Cathey, IEEE Trans. Automatic Cont
 1993), which for one batch of readings is Gauss-Newton on the posterior.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,16 +107,21 @@ def _at_pace(host: HostProfile, observations: Sequence[StepObservation]) -> Host
     return _moved(host, keys, np.array(shifts))
 
 
-def observe_steps(host: HostProfile, observations: Sequence[StepObservation]) -> HostProfile:
+def observe_steps(
+    host: HostProfile,
+    observations: Sequence[StepObservation],
+    may_move: Callable[[str], bool] = lambda name: True,
+) -> HostProfile:
     """`host` with the parameters that best explain prior and observations.
 
     Everything that the profile is uncertain of and some observation depends on may move:
-    fields of operator classes and the two that carry curves into a step.
+    fields of operator classes and the two that carry curves into a step. `may_move` names
+    the classes, `HOST` among them, to which that is restricted.
     """
     if not observations:
         return host
     groups = group_calls([obs.operators for obs in observations])
-    keys = _state(host, groups)
+    keys = [key for key in _state(host, groups) if may_move(key[0])]
     prior = np.array([_deviation(host, key) ** 2 for key in keys])
     measured = np.log([obs.seconds for obs in observations])
     variance = np.array([obs.sd**2 for obs in observations])

@@ -14,6 +14,7 @@ OPERATOR_KINDS: tuple[str, ...] = (
     "scatter",  # rows added back by index
     "copy",  # a pass that only moves data: fill, assignment, making contiguous
     "random",  # drawing random numbers
+    "fresh",  # first touch of memory that the system has just handed over
     "view",  # reshape, transpose, slice: no data moves, only interpreter time
     "call",  # entering one method of a layer, loss or optimiser
 )
@@ -33,14 +34,17 @@ class OperatorCall:
     are (`t`): `nn`, `nt`, `tn`, `tt`. All other kinds: `n` result elements, `k` elements
     folded into each (1 but for `reduce`), and `layout` is `c` when every array is walked
     in memory order, `s` when some array is strided (for `reduce`: when other than trailing
-    axes are folded), `b` when some operand is broadcast, `x` when types are mixed.
+    axes are folded), `g` when even the elements of an innermost run lie apart, `b` when some
+    operand is broadcast, `x` when types are mixed.
 
     `flop` counts two for a multiply-add and one for any other element operation; `bytes`
     is what must be read plus what is written, each array once; `allocated_bytes` is the
     size of the fresh array that the call returns, 0 when it writes in place. All are for
     one call, not yet times `count`. `inner` is the run of elements that the innermost loop
     covers before it starts over: the row length of a broadcast, strided or indexed call;
-    0 where the whole call is one run.
+    0 where the whole call is one run. `swept_bytes` is what a strided call moves in whole
+    cache lines, gaps inside them included; 0 where that is `bytes`. `threads` is how many
+    threads share the call.
     """
 
     kind: str
@@ -57,6 +61,8 @@ class OperatorCall:
     layout: str = "c"
     count: int = 1
     inner: int = 0
+    swept_bytes: float = 0.0
+    threads: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""

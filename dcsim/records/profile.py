@@ -92,6 +92,8 @@ class HostProfile:
     cost is `overhead_factor` times as large between other calls (instructions and
     operands are not in the nearest cache), and `reuse_share` of the bytes that a step
     moves passes between two uses of one array. `uncertainty` is about these two.
+    `other_spread` has what `step_spread` is, for steps in other settings than one thread
+    on memory in use: `threads` and `fresh`, as far as those were measured.
     """
 
     machine: MachineIdentity
@@ -103,6 +105,7 @@ class HostProfile:
     overhead_factor: float = 1.0
     reuse_share: float = 0.1
     uncertainty: Mapping[str, float] = field(default_factory=dict)
+    other_spread: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,7 @@ def host_to_json(host: HostProfile) -> dict[str, Any]:
         "overhead_factor": host.overhead_factor,
         "reuse_share": host.reuse_share,
         "uncertainty": dict(host.uncertainty),
+        "other_spread": dict(host.other_spread),
     }
 
 
@@ -185,6 +189,7 @@ def host_from_json(document: Mapping[str, Any]) -> HostProfile:
         overhead_factor=float(document["overhead_factor"]),
         reuse_share=float(document["reuse_share"]),
         uncertainty={k: float(v) for k, v in document["uncertainty"].items()},
+        other_spread={k: float(v) for k, v in document.get("other_spread", {}).items()},
     )
 
 

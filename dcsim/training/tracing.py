@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TRANSCENDENTAL = frozenset(
     ("exp", "log", "log1p", "expm1", "tanh", "sqrt", "divide", "power", "sin", "cos")
 )
+#: What a processor moves between its caches at least.
+LINE_BYTES = 64
 _COMPARISONS = frozenset(
     ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal", "isfinite")
 )
@@ -101,7 +103,8 @@ class TracedArray(NDArrayOperatorsMixin):
         data = self.data.reshape(*shape)
         if np.may_share_memory(data, self.data):
             return self._view("reshape", data)
-        self._copied("reshape", data, "s", _run(self.data.shape, [self.data]))
+        layout, swept = _walk(self.data.shape, [self.data, data.reshape(self.data.shape)])
+        self._copied("reshape", data, layout, _run(self.data.shape, [self.data]), swept)
         return TracedArray(data, self.tape)
 
     def astype(self, dtype: Any) -> TracedArray:
@@ -110,7 +113,9 @@ class TracedArray(NDArrayOperatorsMixin):
         self._copied("astype", data, "x")
         return TracedArray(data, self.tape)
 
-    def _copied(self, function: str, data: Array, layout: str, inner: int = 0) -> None:
+    def _copied(
+        self, function: str, data: Array, layout: str, inner: int = 0, swept: float = 0.0
+    ) -> None:
         self.tape.record(
             "copy",
             function,
@@ -120,6 +125,7 @@ class TracedArray(NDArrayOperatorsMixin):
             elem_bytes=data.itemsize,
             layout=layout,
             inner=inner,
+            swept_bytes=swept,
         )
 
     def __getitem__(self, index: Any) -> TracedArray:
@@ -143,14 +149,16 @@ class TracedArray(NDArrayOperatorsMixin):
         target = self.data[_plain(index) if fancy else index]
         read = target.nbytes if getattr(value, "ndim", 0) else 0
         walked = [target, *([_data(value)] if read and not fancy else [])]
+        layout, swept = _walk(target.shape, walked)
         self.tape.record(
             "scatter" if fancy else "copy",
             "assign" if read else "fill",
             n=target.size,
             bytes=float(target.nbytes + read),
             elem_bytes=target.itemsize,
-            layout="c" if all(array.flags.c_contiguous for array in walked) else "s",
+            layout=layout,
             inner=target.size // max(_places(index), 1) if fancy else _run(target.shape, walked),
+            swept_bytes=swept,
         )
 
     # NumPy's two protocols for array-like objects.
@@ -239,6 +247,38 @@ def _run(shape: tuple[int, ...], arrays: list[Array]) -> int:
     return 0
 
 
+def _walk(shape: tuple[int, ...], arrays: list[Array]) -> tuple[str, float]:
+    """Layout of a loop over `arrays`, and what it sweeps if that is not `c`.
+
+    `g` where the elements of the innermost axis lie apart, else `s`.
+    """
+    if all(array.flags.c_contiguous for array in arrays):
+        return "c", 0.0
+    swept = float(sum(_lines_bytes(array) for array in arrays))
+    axes = [axis for axis, length in enumerate(shape) if length > 1]
+    strides = [np.broadcast_to(array, shape).strides for array in arrays]
+    apart = axes and any(
+        s[axes[-1]] not in (0, array.itemsize) for s, array in zip(strides, arrays, strict=True)
+    )
+    return ("g" if apart else "s"), swept
+
+
+def _lines_bytes(array: Array) -> int:
+    """Bytes of the cache lines that hold the array's elements.
+
+    From the smallest stride up: what lies nearer than a line, or touches, is one block.
+    """
+    block, blocks = array.itemsize, 1
+    for stride, length in sorted(zip(map(abs, array.strides), array.shape, strict=True)):
+        if length == 1 or stride == 0:
+            continue
+        if blocks == 1 and stride <= max(block, LINE_BYTES):
+            block += (length - 1) * stride
+        else:
+            blocks *= length
+    return blocks * max(block, LINE_BYTES)
+
+
 def _order(matrix: Array) -> str:
     """`n` when rows of the last two axes are contiguous, `t` when columns are, else `s`."""
     if matrix.strides[-1] == matrix.itemsize or matrix.shape[-1] == 1:
@@ -278,12 +318,13 @@ def _record_elementwise(tape: Tape, ufunc: np.ufunc, inputs: list[Any], out: Any
     result = out if out is not None else TracedArray.empty(shape, dtype, tape)
     data = result.data
     walked = arrays if compares else [*arrays, data]
+    swept = 0.0
     if len({array.dtype for array in walked}) > 1:
         layout = "x"
     elif any(array.size < data.size for array in arrays):
         layout = "b"
     else:
-        layout = "c" if all(array.flags.c_contiguous for array in walked) else "s"
+        layout, swept = _walk(shape, walked)
     elements = data.size
     tape.record(
         "transcendental" if ufunc.__name__ in TRANSCENDENTAL else "elementwise",
@@ -295,6 +336,7 @@ def _record_elementwise(tape: Tape, ufunc: np.ufunc, inputs: list[Any], out: Any
         elem_bytes=max(array.itemsize for array in walked),
         layout=layout,
         inner=_run(shape, [*arrays, data]),
+        swept_bytes=swept,
     )
     return result
 

@@ -32,6 +32,7 @@ class WorkerDied(RuntimeError):
 class Worker:
     """One process with `threads` BLAS threads; a context manager.
 
+    It keeps the memory that it has freed, unless told otherwise (`worker_environment`).
     `preload` names modules that it imports before it counts as started; `startup_s` is the
     time that took. `inherit` are file descriptors that stay open in the child. The process
     ends when this one does, however that ends, and Ctrl-C reaches only this one.
@@ -41,6 +42,7 @@ class Worker:
         self,
         *,
         threads: int = 1,
+        keeps_memory: bool = True,
         preload: Sequence[str] = (),
         inherit: Sequence[int] = (),
     ) -> None:
@@ -52,7 +54,7 @@ class Worker:
         )
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
-            env=worker_environment(os.environ, threads=threads),
+            env=worker_environment(os.environ, threads=threads, keeps_memory=keeps_memory),
             stdin=subprocess.DEVNULL,
             stdout=2,  # so that nothing a worker prints mixes with this process's answer
             pass_fds=(there.fileno(), *inherit),

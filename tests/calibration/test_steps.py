@@ -53,7 +53,7 @@ def test_the_interval_is_log_normal_around_the_value() -> None:
 def test_held_out_errors_by_hand() -> None:
     measured = np.array([[1.0, 1.0], [2.0, 2.2], [4.0, 3.6]])
     mean = np.sqrt(measured[:, 0] * measured[:, 1])
-    rows = held_out_rows(["a", "b", "c"], measured, mean * [1.1, 0.8, 1.0], spread=0.1)
+    rows = held_out_rows(["a", "b", "c"], measured, mean * [1.1, 0.8, 1.0], spread=np.full(3, 0.1))
     report = held_out_report(rows)
     assert report["n"] == 3
     assert report["median_error"] == pytest.approx(0.1)
