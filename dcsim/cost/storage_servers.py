@@ -18,7 +18,8 @@ YEAR_S = 365.25 * 86400.0
 #: Bytes of a checkpoint for each parameter: 16-bit weights (2), 32-bit master weights (4)
 #: and two 32-bit moments (8), as MLPerf Storage v2.0 writes them (mlcommons/storage
 #: @caa90c9, mlpstorage/config.py): 105, 912 and 5,290 "GB" of Llama 3 8B, 70B and 405B are
-#: GiB of 14 bytes a parameter.
+#: GiB of 14 bytes a parameter. Its 18 "TB" of the 1T model count the weights twice
+#: (docs/decisions/0054).
 CHECKPOINT_BYTES_PER_PARAMETER = 14.0
 
 

@@ -71,6 +71,18 @@ def test_checkpoints_follow_from_the_published_weights() -> None:
         assert float(checkpoint_bytes(parameters)) / GIB == pytest.approx(published, rel=0.03)
 
 
+def test_the_largest_published_checkpoint_is_the_whole_of_its_configuration_and_the_weights_again():
+    # mlcommons/storage configs/dlio/workload/llama3_1t.yaml; its heads are cut to whole numbers.
+    hidden, layers, ffn, vocab, heads, kv_heads, ranks = 25872, 128, 98304, 128256, 192, 32, 1024
+    attention = hidden * (2 * hidden + 2 * (hidden // heads) * kv_heads)
+    parameters = layers * (attention + 3 * hidden * ffn + 2 * hidden) + 2 * vocab * hidden + hidden
+    saved_by_every_rank = ranks * 3 * 5 * hidden * 4
+    whole = (float(checkpoint_bytes(parameters)) + saved_by_every_rank) / GIB
+    published_optimizer, published_model = 15426, 2571
+    assert whole == pytest.approx(published_optimizer, rel=1e-4)
+    assert published_model == pytest.approx(whole / 6, rel=1e-4)
+
+
 def test_more_parity_lasts_longer_and_more_groups_shorter() -> None:
     year = 365.25 * 24 * HOUR_S
     weak = durability(10, 8, 2, 0.01 / year, 24 * HOUR_S)
