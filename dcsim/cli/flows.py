@@ -48,9 +48,14 @@ def command(
 def _save(rows: list[dict[str, Any]], out: Path) -> None:
     from dcsim.records.errors import Fault, InputError
 
+    # A device is written to as it is; a file is whole or not there.
+    device = out.exists() and not out.is_file()
+    partial = out if device else out.with_name(f".{out.name}.partial")
     try:
-        with out.open("w", encoding="utf-8", newline="") as stream:
+        with partial.open("w", encoding="utf-8", newline="") as stream:
             _write(rows, stream)
+        if partial is not out:
+            partial.replace(out)
     except OSError as error:
         raise InputError(Fault(f"cannot write the times ({error.strerror})", str(out))) from error
 

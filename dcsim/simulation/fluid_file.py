@@ -17,6 +17,8 @@ from dcsim.simulation.fluid_batch import simulate_flows
 Floats = NDArray[np.float64]
 
 FORMAT = "dcsim-netflows/1"
+#: Beyond these sizes numbers mean nothing on any network, and rates would overflow.
+LEAST, MOST = 1e-30, 1e30
 UNITS = {"capacity": "bytes/s", "latency": "s", "size": "bytes", "time": "s"}
 
 
@@ -125,6 +127,8 @@ def _faults(document: Any) -> Iterator[Fault]:
         name = entry.get("name")
         if not isinstance(name, str) or not name:
             yield Fault("the scenario has no name; give it one", field=where)
+        elif not _can_be_written(name):
+            yield Fault(f"the name {json.dumps(name)} is no valid text; use another", field=where)
         elif name in names:
             yield Fault(f'there are two scenarios "{name}"; rename one', field=where)
         else:
@@ -160,7 +164,8 @@ def _flow_faults(flow: Mapping[str, Any], links: Mapping[Any, None], where: str)
     yield from _number_faults(flow, "completion_time", where, optional=True, signed=True)
     route = flow.get("route")
     if not isinstance(route, list) or not route:
-        yield Fault("the route is empty; list at least one link", field=where)
+        what = "is empty" if route == [] else "is no list"
+        yield Fault(f"the route {what}; list at least one link", field=where)
         return
     for name in route:
         if not isinstance(name, str) or name not in links:
@@ -176,10 +181,17 @@ def _identity_faults(item: Any, what: str, known: dict[Any, None], where: str) -
     name = item.get("id")
     if not isinstance(name, str) or not name:
         yield Fault(f'the {what} has no "id"; give it a name', field=where)
+    elif not _can_be_written(name):
+        yield Fault(f"the id {json.dumps(name)} is no valid text; use another", field=where)
     elif name in known:
         yield Fault(f'there are two {what}s "{name}"; rename one', field=where)
     else:
         known[name] = None
+
+
+def _can_be_written(name: str) -> bool:
+    """JSON may escape halves of a character, which no file can hold."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _label(item: Mapping[str, Any], index: int, kind: str) -> str:
@@ -197,12 +209,14 @@ def _number_faults(
     signed: bool = False,
 ) -> Iterator[Fault]:
     """Say what is wrong with a number, if anything."""
-    right = f"a finite number{'' if signed else ' above 0' if positive else ' of at least 0'}"
+    bound = "" if signed else " above 0" if positive else " of at least 0"
+    right = f"a finite number{bound}"
     if key not in item:
         if not optional:
             yield Fault(f"{key} is missing; give {right}", field=where)
         return
     value = item[key]
+    number = math.nan
     wrong = isinstance(value, bool) or not isinstance(value, int | float)
     if not wrong:
         try:
@@ -213,6 +227,9 @@ def _number_faults(
         wrong = wrong or (positive and number == 0.0)
     if wrong:
         yield Fault(f"{key} is {_shown(value)}; give {right}", field=where)
+    elif abs(number) > MOST or (positive and number < LEAST):
+        sizes = f"{LEAST:g} to {MOST:g}" if positive else f"at most {MOST:g}"
+        yield Fault(f"{key} is {_shown(value)}; give a number of {sizes}", field=where)
 
 
 def _shown(value: Any) -> str:

@@ -81,3 +81,33 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["flows", str(tmp_path / "none.json")])
     assert result.exit_code == 2
     assert "cannot read the flows" in result.stderr
+
+
+WIDE = {"id": "a", "capacity": 1e9}
+
+
+@pytest.mark.parametrize(
+    ("link", "flow", "sentence"),
+    [
+        (WIDE, {"size": 1e300}, "size is 1e+300; give a number of at most 1e+30"),
+        (WIDE, {"size": 1, "weight": 1e-300}, "weight is 1e-300; give a number of 1e-30 to 1e+30"),
+        ({**WIDE, "capacity": 1e-320}, {"size": 1}, "give a number of 1e-30 to 1e+30"),
+        (WIDE, {"size": 1, "route": "a"}, "the route is no list"),
+        (WIDE, {"size": 1, "id": "\ud800"}, "is no valid text"),
+    ],
+)
+def test_numbers_and_names_beyond_all_bounds_are_said(tmp_path: Path, link, flow, sentence) -> None:
+    flows = [{"id": "f", "route": ["a"]} | flow]
+    result = CliRunner().invoke(app, ["flows", write(tmp_path, [link], flows)])
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_table_is_written_whole_and_over_an_older_one(tmp_path: Path) -> None:
+    out = tmp_path / "times.csv"
+    out.write_text("old")
+    file = write(tmp_path, [WIDE], [{"id": "f", "route": ["a"], "size": 2e9}])
+    assert CliRunner().invoke(app, ["flows", file, "--out", str(out)]).exit_code == 0
+    assert out.read_text().splitlines()[1].endswith(",f,2.0")
+    assert not list(tmp_path.glob(".*partial"))

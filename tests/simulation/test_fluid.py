@@ -113,6 +113,22 @@ def test_completion_times_equal_those_of_the_textbook(case):
     assert batch(case) == pytest.approx(expected, rel=GOOD, abs=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_larger_networks_full_of_ties_equal_the_textbook(seed):
+    rng = np.random.default_rng(seed)
+    links, flows = 12, 60
+    pick = [rng.choice(links, size=rng.integers(1, 5), replace=False) for _ in range(flows)]
+    case = {
+        "capacity": rng.choice([1.0, 2.0, 4.0], links).tolist(),
+        "latency": rng.choice([0.0, 0.0, 0.25], links).tolist(),
+        "routes": [route.tolist() for route in pick],
+        "size": rng.choice([0.0, 1.0, 2.0, 6.0], flows).tolist(),
+        "start": rng.choice([0.0, 0.5, 3.0], flows).tolist(),
+        "weight": rng.choice([1.0, 2.0, 0.5], flows).tolist(),
+    }
+    assert batch(case) == pytest.approx(completion_times(**case), rel=GOOD, abs=1e-12)
+
+
 @given(networks())
 def test_the_network_inside_a_simulation_equals_the_batch(case):
     net = FluidNetwork(np.array(case["capacity"]), np.array(case["latency"]))
