@@ -177,6 +177,27 @@ def test_nodes_equal_brute_force(policy: str, rows) -> None:
     assert audit(done) == []
 
 
+def test_a_started_job_may_free_a_refused_one_from_the_node_that_the_head_needs() -> None:
+    rows = [
+        (4, 13, 10, 26), (8, 11, 4, 22), (1, 16, 2, 32), (21, 16, 3, 24), (1, 9, 7, 9),
+        (19, 17, 1, 17), (12, 13, 1, 13), (1, 15, 2, 15), (9, 14, 1, 14), (20, 2, 1, 8),
+    ]  # fmt: skip
+    done = replay(make_trace(rows), "easy", 5, 3, pool=False)
+    assert done.start_s.tolist() == brute_force(rows, "easy", 5, 3, False)
+    assert done.start_s[3] == 23
+
+
+def test_a_reservation_falls_due_on_an_idle_cluster() -> None:
+    rows = [
+        (0, 10, 3, 15), (4, 12, 1, 12), (4, 9, 8, 9), (1, 18, 2, 36), (2, 13, 3, 13),
+        (3, 10, 2, 10), (4, 13, 4, 13),
+    ]  # fmt: skip
+    for pool in (True, False):
+        nodes, per_node = (8, 1) if pool else (1, 8)
+        done = replay(make_trace(rows), "conservative", nodes, per_node, pool=pool)
+        assert done.start_s.tolist() == brute_conservative(rows, 8) == [0, 10, 33, 1, 2, 10, 19]
+
+
 @settings(max_examples=40, deadline=None)
 @given(rows=jobs)
 def test_conservative_equals_brute_force(rows) -> None:

@@ -112,7 +112,7 @@ def replay_conservative(
     first, last = 0, 1  # the plan is times[first:last]
     head = tail = arrived = active = 0
     next_due = np.inf
-    while arrived < jobs or active > 0:
+    while arrived < jobs or active > 0 or head < tail:
         now = next_due
         if active > 0 and end[running[0]] < now:
             now = end[running[0]]

@@ -205,7 +205,7 @@ def replay_conservative_nodes(
     heap = np.empty(min(jobs, n_nodes * per_node) + 1, np.int64)
     tail = arrived = active = 0
     next_due = np.inf
-    while arrived < jobs or active > 0:
+    while arrived < jobs or active > 0 or tail > 0:
         now = next_due
         if active > 0 and end[heap[0]] < now:
             now = end[heap[0]]

@@ -121,5 +121,6 @@ def replay_nodes(
                 head += count
             else:
                 tail = remove_started(queue, head, tail, started, count)
-        unseen = tail
+        # A start may send a refused job's best fit elsewhere, away from what the head needs.
+        unseen = head if policy == EASY and count > 0 else tail
     return start, nodes, counts, offsets
