@@ -6,8 +6,9 @@ carry out the same decisions. A pass happens after every completion and arrival 
 timestamp (rules R1 to R3 of the reference cases).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 import numpy as np
@@ -20,8 +21,12 @@ Ints = NDArray[np.int64]
 class QueuedJob:
     """A job that waits; `job` is the caller's number for it, unique and in order of arrival.
 
-    `estimate_s` is how long it says it will run (its wall limit), `pool` the number of
-    the pool that it must run in.
+    `estimate_s` is how long it says that it will still run (its wall limit, less what it
+    has done), `pool` the number of the pool that it must run in. Usage is shared fairly
+    among owners, a quota belongs to an account; both are numbers of the caller. A job
+    that ran before was given `attained_s` accelerator-seconds; the estimate of all of it is
+    `whole_s`. An elastic job takes `least`
+    to `most` accelerators (0: as many as it asks for).
     """
 
     job: int
@@ -30,13 +35,21 @@ class QueuedJob:
     estimate_s: float
     priority: int = 0
     pool: int = 0
+    owner: int = 0
+    account: int = 0
+    attained_s: float = 0.0
+    least: int = 0
+    most: int = 0
+    whole_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
     """A job that holds `counts[i]` accelerators of node `nodes[i]`; both shape (n,).
 
-    `expected_end_s` is start plus estimate.
+    `expected_end_s` is start plus estimate. `ask` is the job as it stood in the queue and
+    `since_s` when it got these accelerators; only a job that `can_stop` may be stopped for
+    others.
     """
 
     job: int
@@ -44,6 +57,28 @@ class RunningJob:
     counts: Ints
     expected_end_s: float
     pool: int = 0
+    ask: QueuedJob | None = None
+    since_s: float = 0.0
+    can_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Nodes `first` up to `last` (exclusive) closed from `start_s` to `end_s`.
+
+    Closed to all but jobs of that `owner` or `account` (-1: to all, for maintenance).
+    """
+
+    first: int
+    last: int
+    start_s: float
+    end_s: float
+    owner: int = -1
+    account: int = -1
+
+    def admits(self, job: QueuedJob) -> bool:
+        """Whether `job` may use the nodes all the same."""
+        return job.owner == self.owner or job.account == self.account
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +87,29 @@ class ClusterView:
 
     `free` counts the accelerators of each node that may be given out now: 0 on nodes
     that are down, drained or kept as spares. `capacity` counts all of a node, `pool` is
-    the number of the pool that it belongs to.
+    the number of the pool that it belongs to. `usage` are the accelerator-seconds of each
+    owner, fading with age (empty where nobody asks).
     """
 
     now_s: float
     free: Ints
     capacity: Ints
     pool: Ints
+    usage: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What binds a scheduler besides the machine.
+
+    `quota` limits what an account holds at once. A stopped job spends `restart_s` before it
+    goes on. `priority_scale` is what a priority is divided by before it is weighed.
+    """
+
+    quota: Mapping[int, int] = field(default_factory=dict)
+    closures: tuple[Closure, ...] = ()
+    restart_s: float = 0.0
+    priority_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +123,17 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Jobs to start now, in order; everything else keeps waiting."""
+    """Jobs to start now, in order; everything else keeps waiting.
+
+    `stops` are running jobs that must save and give back what they hold, `moves` running
+    jobs that must go on elsewhere or with another number of accelerators; starts and moves may
+    count on what those release. At `again_s` something changes without an event.
+    """
 
     starts: tuple[Start, ...] = ()
+    stops: tuple[int, ...] = ()
+    moves: tuple[Start, ...] = ()
+    again_s: float = inf
 
 
 class Placement(Protocol):

@@ -46,8 +46,11 @@ def _gangs_are_whole(world: World, jobs: Sequence[Job]) -> None:
         if job.held is not None:
             pool = world.nodes.members(job.pool)
             outside = np.any((job.held.nodes < pool.start) | (job.held.nodes >= pool.stop))
-            if job.held.counts.sum() != job.accelerators or outside:
-                raise AuditError(f"{job.name} holds other accelerators than it asked for")
+            if job.held.counts.sum() != job.width or outside:
+                raise AuditError(f"{job.name} holds other accelerators than it was given")
+            least, most = job.ask().least, job.ask().most
+            if not (least or job.accelerators) <= job.width <= max(most, job.accelerators):
+                raise AuditError(f"{job.name} holds {job.width} accelerators, outside its limits")
 
 
 def _nobody_starts_early(jobs: Sequence[Job]) -> None:
@@ -72,7 +75,7 @@ def _every_second_is_in_one_class(world: World, jobs: Sequence[Job]) -> None:
         total = nodes.idle_until(now, number) + sum(world.books.held_s[number].values())
         for job in jobs:
             if job.pool == number and job.held is not None:
-                total += (now - job.posted_s) * job.accelerators
+                total += (now - job.posted_s) * job.width
         capacity_s = pool.nodes * pool.accelerators_per_node * now
         if abs(total - capacity_s) > TOLERANCE * max(capacity_s, 1.0):
             raise AuditError(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from dcsim.records import LEDGER_CLASSES, Ledger
-from dcsim.simulation.nodes import Nodes
+from dcsim.simulation.nodes import AWAY_CLASS, Nodes
 
 
 class Books:
@@ -21,11 +21,15 @@ class Books:
 def pool_ledgers(
     books: Books, nodes: Nodes, end_s: float, queued_s: Sequence[float]
 ) -> dict[str, Ledger]:
-    """The ledger of each pool at the end; `queued_s` are accelerator-seconds in the queue."""
+    """The ledger of each pool at the end; `queued_s` are accelerator-seconds in the queue.
+
+    Nodes that are away with somebody else are no capacity for that time.
+    """
     return {
         pool.name: _ledger(
             (books.held_s[number], nodes.idle_s[number]),
-            pool.nodes * pool.accelerators_per_node * end_s,
+            pool.nodes * pool.accelerators_per_node * end_s
+            - nodes.idle_s[number].get(AWAY_CLASS, 0.0),
             queued_s[number],
         )
         for number, pool in enumerate(nodes.pools)

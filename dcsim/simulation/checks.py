@@ -4,20 +4,22 @@ from collections.abc import Iterator
 from math import inf, isfinite
 
 from dcsim.records import Fault, InputError
-from dcsim.scheduling.policies import placement, scheduler
+from dcsim.scheduling.policies import placement, scheduler, stops_jobs
 from dcsim.simulation.lifecycle import STAGES
 from dcsim.simulation.lifecycle_spec import LifecycleSpec, StageJobSpec
+from dcsim.simulation.policy import Policy
 from dcsim.simulation.spec import JobSpec, RealJobSpec, SimulationSpec, StorageSpec, TrainingJobSpec
 
 
 def check(spec: SimulationSpec) -> None:
     """Raise InputError with every fault of `spec`."""
-    scheduler(spec.scheduler)
     placement(spec.placement)
     faults = [*_pools(spec), *_storage(spec), *_failures(spec), *_jobs(spec)]
     faults += [fault for cycle in spec.lifecycles for fault in _lifecycle(spec, cycle)]
+    faults += _rules(spec)
     if faults:
         raise InputError(faults)
+    Policy(spec)
 
 
 def _pools(spec: SimulationSpec) -> Iterator[Fault]:
@@ -118,6 +120,41 @@ def _jobs(spec: SimulationSpec) -> Iterator[Fault]:
             yield Fault(f"job {job.name} must be submitted at a time of at least 0")
 
 
+def _rules(spec: SimulationSpec) -> Iterator[Fault]:
+    scheduler(spec.scheduler)
+    if spec.rack_nodes < 1:
+        yield Fault("a rack holds at least one node")
+    if spec.migrate and (spec.quota or spec.windows or stops_jobs(spec.scheduler)):
+        yield Fault(
+            "migration goes with no quotas, windows or schedulers that stop jobs themselves"
+        )
+    for name, limit in spec.quota.items():
+        if limit < 1:
+            yield Fault(f"the quota of {name or 'everybody'} must be at least one accelerator")
+    sizes = {pool.name: pool for pool in spec.pools}
+    for window in spec.windows:
+        pool = sizes.get(window.pool)
+        if pool is None or pool.is_local:
+            yield Fault(f"a window closes nodes of pool {window.pool}, which does not exist")
+        elif not 0 <= window.first < window.last <= pool.nodes:
+            yield Fault(
+                f"a window closes nodes {window.first} to {window.last - 1} of pool "
+                f"{window.pool}, whose nodes are 0 to {pool.nodes - 1}"
+            )
+        if not 0.0 <= window.start_s < window.end_s < inf:
+            yield Fault("a window must end after it begins")
+    for name, spot in spec.spot.items():
+        if name not in sizes or sizes[name].is_local:
+            yield Fault(f"spot capacity names a pool {name}, which does not exist")
+        if not (spot.stay_s > 0.0 and spot.notice_s >= 0.0 and spot.away_s > 0.0):
+            yield Fault("spot nodes need times to stay and to be away above 0, and a notice")
+    slow = spec.stragglers
+    if slow is not None:
+        times = (slow.per_node_s, slow.log_spread, slow.detect_s, slow.repair_s)
+        if slow.slowdown < 1.0 or min(times) < 0.0 or not all(map(isfinite, times)):
+            yield Fault("stragglers need a slowdown of at least 1 and no negative times")
+
+
 def _size(spec: SimulationSpec, job: JobSpec) -> Iterator[Fault]:
     yield from _room(spec, f"job {job.name}", job.pool, job.accelerators)
 
@@ -162,6 +199,11 @@ def _training(job: TrainingJobSpec) -> Iterator[Fault]:
         yield Fault(f"job {job.name} needs a data set above 0 bytes and no negative prefetch")
     if job.local_interval_s is not None and not job.local_interval_s > 0.0:
         yield Fault(f"job {job.name} needs an interval of local saves above 0, or none")
+    least, most = job.least or job.accelerators, job.most or job.accelerators
+    if not 1 <= least <= job.accelerators <= most or job.resume_s < 0.0:
+        yield Fault(
+            f"job {job.name} must ask for a number of accelerators between its least and its most"
+        )
     if job.local_copies < 1 or (job.checkpoint_writers is not None and job.checkpoint_writers < 1):
         yield Fault(f"job {job.name} needs at least one node that writes, and one local copy")
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dcsim.simulation.dispatch import Held
 from dcsim.simulation.events import COMPLETION, after
-from dcsim.simulation.nodes import FAILING, SPARE, UP
+from dcsim.simulation.nodes import AWAY, FAILING, LEAVING, MAINTENANCE, SPARE, UP
 from dcsim.simulation.repair import weibull_scale
 from dcsim.simulation.signals import Failure
 from dcsim.simulation.spec import FailureClass, Lemons
@@ -95,6 +95,10 @@ class Failures:
         draws = self._world.streams.failures
         now = self._world.environment.now
         self._next_s[number, node] = now + self._scale[number, node] * draws.weibull(kind.shape)
+        if self._world.nodes.state[node] in (MAINTENANCE, AWAY):
+            # What is switched off, or with somebody else, does not fail here.
+            self._schedule()
+            return
         nodes = self._struck(kind, node)
         self._world.nodes.failures[nodes] += 1
         if kind.silent:
@@ -114,7 +118,7 @@ class Failures:
         span = nodes.members(int(nodes.pool[node]))
         first = node - (node - span.start) % kind.nodes_at_once
         block = range(first, min(first + kind.nodes_at_once, span.stop))
-        return [other for other in block if nodes.state[other] in (UP, SPARE)]
+        return [other for other in block if nodes.state[other] in (UP, SPARE, LEAVING)]
 
     def _break(self, kind: FailureClass, nodes: list[int]) -> None:
         """The nodes are gone, and with them every job on them."""

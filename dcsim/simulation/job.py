@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import simpy
 
+from dcsim.scheduling.protocol import QueuedJob
 from dcsim.simulation.dispatch import Held
 from dcsim.simulation.record import JobRecord
 from dcsim.simulation.signals import Disturbed, Stop
@@ -43,7 +44,9 @@ class Job:
 
     Whatever a job does while it holds accelerators is posted to the books when that
     stretch ends, be it by an interrupt; `posted_s` is how far that reached. In a stretch
-    that is fast-forwarded because no other job moves bytes, `_fast` is set.
+    that is fast-forwarded because no other job moves bytes, `_fast` is set. `width` is how
+    many accelerators it holds or held last, `attained_s` how many accelerator-seconds it held
+    before the present stay.
     """
 
     kind = ""
@@ -54,6 +57,10 @@ class Job:
         self.name = spec.name
         self.pool = pool
         self.accelerators = spec.accelerators
+        self.width = spec.accelerators
+        self.can_stop = False
+        self.attained_s = 0.0
+        self.held_since_s = 0.0
         self.submit_s = spec.submit_s
         self.priority = spec.priority
         self.heavy = heavy
@@ -97,9 +104,38 @@ class Job:
         self.world.log.add("submit", self.name)
         self.process = self.world.environment.process(self._run())
 
+    def left_s(self) -> float:
+        """How long the job will still run by its estimate."""
+        return self.estimate_s
+
+    def ask(self) -> QueuedJob:
+        """The job as the scheduler sees it now."""
+        return QueuedJob(
+            self.number,
+            self.accelerators,
+            self.submit_s,
+            self.left_s(),
+            self.priority,
+            self.pool,
+            *self.world.policy.whose(self.number),
+            self.attained_s,
+            *self._limits(),
+            self.estimate_s,
+        )
+
+    def leave(self, why: str) -> None:
+        """Save and give back; only jobs that can stop are told to."""
+        raise NotImplementedError
+
+    def _limits(self) -> tuple[int, int]:
+        """The fewest and most accelerators the job can use; 0 for what it asks for."""
+        return 0, 0
+
     def grant(self, held: Held) -> None:
         """Take over accelerators from the dispatcher."""
         self.held = held
+        self.width = int(held.counts.sum())
+        self.held_since_s = self.now
         self.node_count = len(held.nodes)
         self.posted_s = self.now
         if self.queued_since is not None:
@@ -211,12 +247,14 @@ class Job:
         if self.held is None or self.port is None:
             return
         self.world.traffic.detach(self.port)
-        self.world.dispatcher.release(self, self.held)
-        self.held = self.port = None
+        held, self.held, self.port = self.held, None, None
+        self.attained_s += (self.now - self.held_since_s) * self.width
+        self.world.dispatcher.release(self, held)
 
     def _end(self) -> None:
         self.end_s = self.now
         self._release()
+        self.world.dispatcher.ended(self)
         self.world.unfinished -= 1
         self.world.log.add("end", self.name)
 
@@ -226,7 +264,7 @@ class Job:
             if duration == 0.0:
                 continue
             self.seconds[name] = self.seconds.get(name, 0.0) + duration
-            self.world.books.post(self.pool, name, duration * self.accelerators)
+            self.world.books.post(self.pool, name, duration * self.width)
         self.posted_s = self.now
 
     def _hold(self, ledger_class: str, duration_s: float) -> Generator[simpy.Event, Any, None]:

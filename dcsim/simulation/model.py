@@ -9,6 +9,7 @@ import simpy
 from dcsim.simulation.audit import audit
 from dcsim.simulation.books import Books, pool_ledgers, total_ledger
 from dcsim.simulation.checks import check
+from dcsim.simulation.departures import Departures
 from dcsim.simulation.dispatch import Dispatcher
 from dcsim.simulation.events import ARRIVAL, LAST, EventLog, after
 from dcsim.simulation.failing import Failing, Failures
@@ -16,6 +17,7 @@ from dcsim.simulation.job import Job
 from dcsim.simulation.lifecycle_run import Hands, Lifecycle
 from dcsim.simulation.load import load
 from dcsim.simulation.nodes import Nodes
+from dcsim.simulation.policy import Policy
 from dcsim.simulation.processors import Processors
 from dcsim.simulation.real_job import RealJob
 from dcsim.simulation.record import NodeRecords, SimulationRecord
@@ -50,6 +52,8 @@ def simulate(spec: SimulationSpec, seed: int) -> SimulationRecord:
         after(world.environment, spec.horizon_s, LAST, lambda: None)
     if spec.failures:
         Failures(world, runs, spec.failures, spec.lemons)
+    if spec.windows or spec.spot or spec.stragglers is not None:
+        Departures(world, runs, spec)
     marks = Marks()
     outcome = _run(spec, world, jobs, cycles, marks)
     return _record(spec, seed, world, jobs, cycles, marks, outcome)
@@ -66,7 +70,8 @@ def _world(spec: SimulationSpec, seed: int) -> World:
     nodes = Nodes(spec.pools, spec.spares)
     log = EventLog(environment)
     random = streams(seed)
-    dispatcher = Dispatcher(environment, nodes, log, (spec.scheduler, spec.placement))
+    policy = Policy(spec)
+    dispatcher = Dispatcher(environment, nodes, log, policy)
     # Of a life cycle at most one stage and its service hold nodes at a time.
     slots = min(len(spec.jobs) + 2 * len(spec.lifecycles), int(nodes.capacity.sum()))
     traffic = Traffic(environment, spec, slots)
@@ -79,6 +84,7 @@ def _world(spec: SimulationSpec, seed: int) -> World:
         servers=Servers(environment, spec.storage, traffic, log, random.servers)
         if spec.storage is not None
         else None,
+        policy=policy,
         dispatcher=dispatcher,
         books=Books(len(spec.pools)),
         log=log,

@@ -1,6 +1,6 @@
 """Nodes: who may use them, and where the accelerator-seconds that no job holds go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +10,22 @@ from dcsim.simulation.spec import PoolSpec
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: States of a node. A failing node is still held by jobs that do not know yet.
-UP, SPARE, FAILING, REPAIR, MAINTENANCE = range(5)
-_STATES = 5
+#: States of a node. A failing node is still held by jobs that do not know yet, a leaving one
+#: by jobs that save before it goes; one that is away belongs to somebody else meanwhile.
+UP, SPARE, FAILING, LEAVING, REPAIR, MAINTENANCE, AWAY = range(7)
+_STATES = 7
+
+#: What is summed for nodes that are away; no class of the ledger, which is about what is there.
+AWAY_CLASS = "away"
 
 #: Ledger class of an idle accelerator on a node in each state but UP.
 _IDLE_CLASS = {
     SPARE: "spare",
     FAILING: "repair",
+    LEAVING: "maintenance",
     REPAIR: "repair",
     MAINTENANCE: "maintenance",
+    AWAY: AWAY_CLASS,
 }
 
 #: Why accelerators of nodes that are up are not in use.
@@ -58,6 +64,10 @@ class Nodes:
         self._installed = int((self.capacity * self.counted).sum())
         self._changed_s: Floats = np.zeros(len(self.capacity))
         self._accrued_s = 0.0
+        #: How many times as long a node computes as it should.
+        self.slowness: Floats = np.ones(len(self.capacity))
+        #: Called with a leaving node that nobody holds any more.
+        self.on_empty: Callable[[int], None] = lambda _node: None
         #: Changes whenever accelerators are taken, given back or break.
         self.version = 0
         self._idle: Ints = np.zeros((len(pools), _STATES), dtype=np.int64)
@@ -87,6 +97,14 @@ class Nodes:
     def give(self, now: float, nodes: Ints, counts: Ints) -> None:
         """A job gives them back."""
         self.take(now, nodes, -counts)
+        if np.any(self.state[nodes] == LEAVING):
+            for node in nodes[self.state[nodes] == LEAVING].tolist():
+                if self.free[node] == self.capacity[node]:
+                    self.on_empty(node)
+
+    def all_up(self, nodes: Ints) -> bool:
+        """Whether all of `nodes` are in service."""
+        return bool(np.all(self.state[nodes] == UP))
 
     def set_state(self, now: float, node: int, state: int) -> None:
         """`node` changes its state."""

@@ -8,7 +8,7 @@ class SavedTrain:
     """`count` checkpoints, the first of `first_step` at `first_s`, then every period."""
 
     first_s: float
-    first_step: int
+    first_step: float
     period_s: float
     steps: int
     count: int
@@ -21,13 +21,18 @@ class SavedHistory:
         self._trains: list[SavedTrain] = []
 
     def add(
-        self, first_s: float, first_step: int, period_s: float = 0.0, steps: int = 0, count: int = 1
+        self,
+        first_s: float,
+        first_step: float,
+        period_s: float = 0.0,
+        steps: int = 0,
+        count: int = 1,
     ) -> None:
         """Remember `count` checkpoints at equal distances in time and steps."""
         if count > 0:
             self._trains.append(SavedTrain(first_s, first_step, period_s, steps, count))
 
-    def last_before(self, time_s: float) -> tuple[float, int]:
+    def last_before(self, time_s: float) -> tuple[float, float]:
         """Time and step of the last checkpoint completed by `time_s`; (0, 0) without one."""
         for train in reversed(self._trains):
             if train.first_s <= time_s:
@@ -38,7 +43,7 @@ class SavedHistory:
                     train.first_s + index * train.period_s,
                     train.first_step + index * train.steps,
                 )
-        return 0.0, 0
+        return 0.0, 0.0
 
     def forget_after(self, time_s: float) -> None:
         """Checkpoints later than `time_s` are worthless."""

@@ -20,5 +20,17 @@ class Disturbed:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """The job must save and give back its accelerators; `why` goes into the log."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """A node of the job computes slower or faster from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The simulation ends."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dcsim.scheduling.ranking import Tuning
+
 if TYPE_CHECKING:
     from dcsim.simulation.lifecycle_spec import LifecycleSpec
 
@@ -148,7 +150,8 @@ class FailureClass:
     `planned` failures put the node into maintenance, not repair. `silent` ones corrupt the
     job unseen: it runs on for `detect_s` and then returns to a checkpoint older than the
     corruption. One failure takes `nodes_at_once` neighbouring nodes with it (a rack, or what
-    hangs on one switch); the rate counts failures by the node that they strike first.
+    hangs on one switch); the rate counts failures by the node that they strike first. A node
+    that is `reclaimed` does not break: its owner has it while it would be repaired.
     """
 
     name: str
@@ -162,6 +165,7 @@ class FailureClass:
     planned: bool = False
     silent: bool = False
     nodes_at_once: int = 1
+    reclaimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,53 @@ class Kill:
     after_s: float
     detect_s: float = 0.0
     restart_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """Nodes `first` up to `last` (exclusive) of `pool`, closed from `start_s` to `end_s`.
+
+    For maintenance (`owner` None), or kept for the jobs of a user or group. No other job
+    starts there that would by its estimate still run then; what still does is stopped.
+    """
+
+    pool: str
+    first: int
+    last: int
+    start_s: float
+    end_s: float
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpotSpec:
+    """Nodes that their owner takes back: each for itself, at random (exponential).
+
+    A node stays `stay_s` in the mean, is announced to go `notice_s` before it does, and
+    comes back after `away_s` in the mean.
+    """
+
+    stay_s: float
+    notice_s: float
+    away_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stragglers:
+    """Nodes that become slow and with them the jobs on them.
+
+    A node falls ill `per_node_s` times a second (exponential) and then computes
+    exp(|normal| x `log_spread`) x `slowdown` times as long. After `detect_s` it is found and
+    its job leaves it for repair (mean `repair_s`, exponential); without `evict` it stays slow
+    for that time.
+    """
+
+    per_node_s: float
+    slowdown: float
+    log_spread: float = 0.0
+    detect_s: float = 600.0
+    repair_s: float = 86400.0
+    evict: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +265,10 @@ class TrainingJobSpec:
     `start_s` passes between getting the nodes and the first read. A higher `priority`
     stands earlier in the queue. `estimate_s` is the run time that the scheduler is told
     (None: that of an undisturbed run). `kills` strike it besides the failures of nodes.
+    It belongs to a `user` and a `group`. An elastic job takes `least` to `most` accelerators
+    (0: as many as `accelerators`) and computes in proportion to them. A stopped or moved job
+    saves first and stands for `resume_s` before its restore. A job whose `work` is a trace's
+    is shown as such: its steps are parts of its run time.
     """
 
     name: str
@@ -246,6 +301,12 @@ class TrainingJobSpec:
     local_restore_s: float = 0.0
     local_copies: int = 1
     kills: tuple[Kill, ...] = ()
+    user: str = ""
+    group: str = ""
+    least: int = 0
+    most: int = 0
+    resume_s: float = 0.0
+    work: Literal["training", "trace"] = "training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,3 +366,11 @@ class SimulationSpec:
     audit: bool = False
     blame: bool = False
     lifecycles: tuple["LifecycleSpec", ...] = ()
+    quota: Mapping[str, int] = field(default_factory=dict)
+    quota_by: Literal["user", "group"] = "group"
+    windows: tuple[WindowSpec, ...] = ()
+    spot: Mapping[str, SpotSpec] = field(default_factory=dict)
+    stragglers: Stragglers | None = None
+    tuning: Tuning = field(default_factory=Tuning)
+    rack_nodes: int = 4
+    migrate: bool = False

@@ -15,6 +15,7 @@ from dcsim.simulation.cycles import (
 from dcsim.simulation.feed import Feed, feeds
 from dcsim.simulation.job import Job, Phases
 from dcsim.simulation.saved import SavedHistory
+from dcsim.simulation.signals import Slowed
 from dcsim.simulation.spec import TrainingJobSpec
 from dcsim.simulation.storage_links import DATA, FIRST_DATA, WRITE, Files
 from dcsim.simulation.traffic import Transfer
@@ -44,7 +45,31 @@ class SteppingJob(Job):
         super().__init__(world, number, pool, spec, heavy=moved > 0.0)
         self.spec = spec
         own_score = spec.step_score if spec.step_score is not None else score
-        self.step_s = spec.step_s * exp(spec.step_log_spread * own_score)
+        #: Time of a step on the accelerators that the job asks for, all of them healthy.
+        self.healthy_step_s = spec.step_s * exp(spec.step_log_spread * own_score)
+        self.slowness = 1.0
+        self._set_pace()
+        self.feeds = feeds(spec, world.nodes.pools[pool], world.traffic.storage)
+        self.filled_at = self.feeds.epoch_steps
+        undisturbed = spec.start_s + spec.steps * (self.step_s + self.pause_s)
+        self.estimate_s = undisturbed if spec.estimate_s is None else spec.estimate_s
+        self.step = 0.0
+        self.segment = 0.0
+        self.saved = 0.0
+        self.saved_s = 0.0
+        self.reached = 0.0
+        self.checkpoints = 0
+        self.history = SavedHistory()
+        self._unwritten: float | None = None
+        self._writing: tuple[Transfer, float] | None = None
+        self._half_written: tuple[float, float] | None = None
+        self._computing = False
+        self._next_slowness = 1.0
+
+    def _set_pace(self) -> None:
+        """Time of a step and steps between saves, on what the job holds."""
+        spec = self.spec
+        self.step_s = self.healthy_step_s * spec.accelerators / self.width * self.slowness
         self.steps_per_save = spec.steps
         if spec.checkpoint_interval_s is not None:
             wanted = round(spec.checkpoint_interval_s / self.step_s)
@@ -57,20 +82,17 @@ class SteppingJob(Job):
         if spec.local_interval_s is not None:
             self.steps_per_local_save = max(round(spec.local_interval_s / self.step_s), 1)
             self.pause_s += spec.local_save_s / self.steps_per_local_save
-        self.feeds = feeds(spec, world.nodes.pools[pool], world.traffic.storage)
-        self.filled_at = self.feeds.epoch_steps
-        undisturbed = spec.start_s + spec.steps * (self.step_s + self.pause_s)
-        self.estimate_s = undisturbed if spec.estimate_s is None else spec.estimate_s
-        self.step = 0.0
-        self.segment = 0
-        self.saved = 0
-        self.saved_s = 0.0
-        self.reached = 0.0
-        self.checkpoints = 0
-        self.history = SavedHistory()
-        self._unwritten: float | None = None
-        self._writing: tuple[Transfer, int] | None = None
-        self._half_written: tuple[float, int] | None = None
+
+    def slow(self, slowness: float) -> None:
+        """From now on the slowest node of the job computes `slowness` times as long."""
+        if slowness == self.slowness:
+            return
+        if self._computing:
+            self._next_slowness = slowness
+            self._interrupt(Slowed())
+        else:
+            self.slowness = slowness
+            self._set_pace()
 
     def _all_steps(self) -> Phases:
         """Compute and save until the last segment's checkpoint is written or on its way."""
@@ -139,11 +161,15 @@ class SteppingJob(Job):
     def _compute(self) -> Phases:
         """Stretches of steps to the end of the segment, one for each source of data."""
         end = float(min(self.segment + self.steps_per_save, self.spec.steps))
-        while self.step < end:
-            stop = min(self._feed_ends(), end)
-            yield from self._stretch(stop - self.step)
-            self.step = stop
-            self.reached = max(self.reached, stop)
+        self._computing = True
+        try:
+            while self.step < end:
+                stop = min(self._feed_ends(), end)
+                yield from self._stretch(stop - self.step)
+                self.step = stop
+                self.reached = max(self.reached, stop)
+        finally:
+            self._computing = False
 
     def _stretch(self, steps: float) -> Phases:
         """So many steps, with their data from one source."""
@@ -204,8 +230,10 @@ class SteppingJob(Job):
             computing, waiting = elapsed_s - saving, 0.0
         again = min(max(self.reached - self.step, 0.0), steps)
         fresh = computing * (1.0 - again / steps) if steps else 0.0
-        exposed = fresh * self.spec.exposed_communication_share
-        bubble = fresh * self.spec.pipeline_bubble_share
+        # While one node is slow, the others wait for it in their collectives.
+        paced = fresh / self.slowness
+        exposed = paced * self.spec.exposed_communication_share + (fresh - paced)
+        bubble = paced * self.spec.pipeline_bubble_share
         self._post(
             recomputing=computing - fresh,
             exposed_communication=exposed,
@@ -224,11 +252,12 @@ class SteppingJob(Job):
         assert self._unwritten is not None
         yield from self._move("checkpoint", WRITE, self._unwritten)
         self._unwritten = None
-        self._save_completed(round(self.step), self.now)
+        self.step = _exact(self.step)
+        self._save_completed(self.step, self.now)
         self.segment = self.saved
 
     def _save_completed(
-        self, step: int, time_s: float, period_s: float = 0.0, count: int = 1
+        self, step: float, time_s: float, period_s: float = 0.0, count: int = 1
     ) -> None:
         """`count` checkpoints are complete, the first of `step` at `time_s`."""
         if count <= 0:
@@ -259,11 +288,11 @@ class SteppingJob(Job):
     def _train(self, cycles: int) -> Phases:
         """Run `cycles` segments with blocking checkpoints as one event."""
         cycle, begun, first, feed = self._cycle(), self.now, self.segment, self._feed()
-        self._fast = True
+        self._fast = self._computing = True
         try:
             yield self.world.environment.timeout(blocking_train_s(cycle, cycles))
         finally:
-            self._fast = False
+            self._fast = self._computing = False
             done = blocking_progress(cycle, cycles, self.now - begun)
             self._settle(done, begun, feed)
             period = cycle.compute_s + cycle.write_s
@@ -280,12 +309,12 @@ class SteppingJob(Job):
 
         Starts and ends at a checkpoint that is still to be written.
         """
-        cycle, begun, first, feed = self._cycle(), self.now, round(self.step), self._feed()
-        self._fast = True
+        cycle, begun, first, feed = self._cycle(), self.now, self.step, self._feed()
+        self._fast = self._computing = True
         try:
             yield self.world.environment.timeout(behind_train_s(cycle, cycles))
         finally:
-            self._fast = False
+            self._fast = self._computing = False
             done = behind_progress(cycle, cycles, self.now - begun)
             self._settle(done, begun, feed)
             period = max(cycle.compute_s, cycle.write_s)
@@ -319,13 +348,13 @@ class SteppingJob(Job):
     def _save_behind(self) -> Phases:
         """Start to write the checkpoint at the end of this segment, after the one before."""
         yield from self._await_writer()
-        self.segment = round(self.step)
+        self.segment = self.step = _exact(self.step)
         cycles = self._cycles_ahead()
         if cycles:
             yield from self._train_behind(cycles)
-        self._start_writer(self.spec.checkpoint_bytes, round(self.step))
+        self._start_writer(self.spec.checkpoint_bytes, self.step)
 
-    def _start_writer(self, size_bytes: float, step: int) -> None:
+    def _start_writer(self, size_bytes: float, step: float) -> None:
         assert self.port is not None
         transfer = self.world.traffic.start(self.port, WRITE, size_bytes)
         self._writing = (transfer, step)
@@ -368,6 +397,12 @@ class SteppingJob(Job):
             size, step = self._half_written
             self._half_written = None
             self._start_writer(size, step)
+
+
+def _exact(step: float) -> float:
+    """`step` without the rounding of a sum of stretches."""
+    whole = float(round(step))
+    return whole if abs(step - whole) <= _ROUNDING * max(whole, 1.0) else step
 
 
 def _purpose(feed: Feed) -> str:

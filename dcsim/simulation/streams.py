@@ -16,10 +16,12 @@ class Streams:
     lemons: np.random.Generator
     servers: np.random.Generator
     lifecycles: np.random.Generator
+    spot: np.random.Generator
+    stragglers: np.random.Generator
 
 
 def streams(seed: int) -> Streams:
     """The streams of a seed (a non-negative integer)."""
     return Streams(
-        *(np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(7))
+        *(np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(9))
     )

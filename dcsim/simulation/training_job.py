@@ -9,7 +9,7 @@ from dcsim.simulation.events import COMPLETION, after
 from dcsim.simulation.job import Phase, Phases
 from dcsim.simulation.nodes import SPARE, UP
 from dcsim.simulation.record import JobRecord
-from dcsim.simulation.signals import Disturbed, Failure, Stop
+from dcsim.simulation.signals import Disturbed, Failure, Leave, Slowed, Stop
 from dcsim.simulation.spec import FailureClass, Kill, TrainingJobSpec
 from dcsim.simulation.stepping import SteppingJob
 from dcsim.simulation.storage_links import READ
@@ -21,7 +21,8 @@ class TrainingJob(SteppingJob):
 
     A failure of which nobody knows yet is in `_pending`; `restart_s` belongs to the last.
     After one that leaves the local checkpoints whole, the job returns to the last of them
-    (`_is_local`), else to the last one on the storage.
+    (`_is_local`), else to the last one on the storage. Told to leave (`_must_leave` says
+    why), it saves first, and a failure meanwhile lets it leave without.
     """
 
     kind = "training"
@@ -36,6 +37,10 @@ class TrainingJob(SteppingJob):
         self.corrupted_s: float | None = None
         self._pending: list[Failure] = []
         self._is_local = False
+        self._must_leave = ""
+        self.can_stop = True
+        if spec.work == "trace":
+            self.kind = "trace"
 
     def grant(self, held: Held) -> None:
         """Take over accelerators; from the first start on the scripted kills are counted."""
@@ -43,6 +48,30 @@ class TrainingJob(SteppingJob):
             for kill in self.spec.kills:
                 self._kill_later(kill)
         super().grant(held)
+        self.slowness = self._slowest()
+        self._set_pace()
+
+    def left_s(self) -> float:
+        """How long the job will still run by its estimate."""
+        return max(self.estimate_s - self.step * self.healthy_step_s, 0.0)
+
+    def leave(self, why: str) -> None:
+        """Save and give back what the job holds; it then waits in the queue."""
+        self._must_leave = why
+        if not self._pending:
+            self._interrupt(Leave(why))
+
+    def pace_again(self) -> None:
+        """A node of the job computes at another speed from now on."""
+        self.slow(self._slowest())
+
+    def _limits(self) -> tuple[int, int]:
+        return self.spec.least, self.spec.most
+
+    def _slowest(self) -> float:
+        if self.held is None:
+            return 1.0
+        return float(self.world.nodes.slowness[self.held.nodes].max())
 
     def fail(self, failure: Failure) -> None:
         """A failure hits the job, which holds accelerators."""
@@ -61,16 +90,16 @@ class TrainingJob(SteppingJob):
         """How the job went, as far as it went."""
         return self._record(
             now,
-            steps=self.spec.steps,
-            steps_done=self.step,
-            step_s=self.step_s,
+            steps=0 if self.kind == "trace" else self.spec.steps,
+            steps_done=0.0 if self.kind == "trace" else self.step,
+            step_s=self.step_s if self.kind == "training" else float("nan"),
             failures=self.failures,
             checkpoints=self.checkpoints,
             lost_s=self.lost_s,
         )
 
     def _after_queue(self) -> Phase:
-        return self._restart if self.failures else self._start
+        return self._restart if self.attained_s else self._start
 
     def _kill_later(self, kill: Kill) -> None:
         kind = FailureClass(
@@ -111,16 +140,35 @@ class TrainingJob(SteppingJob):
             if failure.kind.takes_node
             for node in failure.nodes
         ]
-        if all(replaced):
+        if all(replaced) and not self._must_leave:
             return self._restart
         self.world.log.add("requeue", self.name)
+        self._give_up_nodes()
+        return self._queue
+
+    def _leave(self) -> Phases:
+        """Save what was done since the last checkpoint and go back to the queue."""
+        self._resume_writer()
+        if self._unwritten is not None:
+            yield from self._write_rest()
+        yield from self._await_writer()
+        if self.step > self.saved and self.segment < self.spec.steps:
+            self._unwritten = self.spec.checkpoint_bytes
+            yield from self._write_rest()
+        self.world.log.add("stopped", self.name, detail=self._must_leave)
+        self.restart_s = self.spec.resume_s
+        self._is_local = False
+        self._give_up_nodes()
+        return self._queue
+
+    def _give_up_nodes(self) -> None:
+        self._must_leave = ""
         self._release()
         # On other nodes there is nothing of the job, neither its saves nor its data.
         if self._is_local:
             self._is_local = False
             self._return_to(self.saved)
         self.filled_at = self.step + self.feeds.epoch_steps
-        return self._queue
 
     def _restart(self) -> Phases:
         yield from self._hold("restarting", self.restart_s)
@@ -130,7 +178,7 @@ class TrainingJob(SteppingJob):
             return self._work
         size = self.spec.restore_bytes if self.saved else self.spec.initial_read_bytes
         yield from self._move("restarting", READ, size)
-        self.world.log.add("resume", self.name, detail=f"step {self.saved}")
+        self.world.log.add("resume", self.name, detail=f"step {round(self.saved)}")
         return self._work
 
     def _interrupted(self, cause: object) -> Phase | None:
@@ -144,7 +192,15 @@ class TrainingJob(SteppingJob):
                 self._roll_back(cause.corrupted_s)
             self._pending.append(cause)
             return self._detect
+        if isinstance(cause, Leave):
+            return self._leave
+        if isinstance(cause, Slowed):
+            self.slowness = self._next_slowness
+            self._set_pace()
+            return self._work
         if isinstance(cause, Disturbed):
+            if self._must_leave:
+                return self._leave
             self._resume_writer()
             return self._work
         if isinstance(cause, Stop):
@@ -171,17 +227,17 @@ class TrainingJob(SteppingJob):
         if self.corrupted_s is not None and self.saved_s < self.corrupted_s:
             self.corrupted_s = None
 
-    def _return_to(self, step: int) -> None:
+    def _return_to(self, step: float) -> None:
         """Forget the steps after `step`, and where they began a segment, that too."""
         self.lost_s += (self.step - step) * self.step_s
-        self.step = float(step)
+        self.step = step
         if step == self.saved or step < self.segment:
             self.segment = self.saved
 
-    def _last_local(self) -> int:
+    def _last_local(self) -> float:
         """The newest step saved anywhere, on the nodes' own drives or on the storage."""
         every = self.steps_per_local_save
-        return max(int(self.step * (1.0 + 1e-12)) // every * every, self.saved)
+        return max(float(int(self.step * (1.0 + 1e-12)) // every * every), self.saved)
 
     def _survives_locally(self, failure: Failure) -> bool:
         """Whether a copy of every part of the local checkpoint is left, and it is newer."""

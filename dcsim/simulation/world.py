@@ -8,6 +8,7 @@ from dcsim.simulation.books import Books
 from dcsim.simulation.dispatch import Dispatcher
 from dcsim.simulation.events import EventLog
 from dcsim.simulation.nodes import Nodes
+from dcsim.simulation.policy import Policy
 from dcsim.simulation.processors import Processors
 from dcsim.simulation.repair import Workshop
 from dcsim.simulation.servers import Servers
@@ -25,6 +26,7 @@ class World:
     processors: Processors
     traffic: Traffic
     servers: Servers | None
+    policy: Policy
     dispatcher: Dispatcher
     books: Books
     log: EventLog

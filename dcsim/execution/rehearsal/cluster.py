@@ -22,7 +22,8 @@ from dcsim.execution.rehearsal.node import Report, Task, train
 from dcsim.execution.rehearsal.nodes import Nodes
 from dcsim.execution.rehearsal.plan import RehearsedJob
 from dcsim.execution.rehearsal.storage import SharedStorage
-from dcsim.scheduling.policies import placement, scheduler
+from dcsim.records import InputError
+from dcsim.scheduling.policies import placement, scheduler, stops_jobs
 from dcsim.scheduling.protocol import ClusterView, QueuedJob, RunningJob, Start
 from dcsim.workers import WorkerDied
 
@@ -72,6 +73,8 @@ class Cluster:
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
         self._nodes, self._storage = nodes, storage
+        if stops_jobs(policies[0]):
+            raise InputError(f"a rehearsal stops no jobs, as {policies[0]} would; choose another")
         self._decide, self._place = scheduler(policies[0]), placement(policies[1])
         self._on_progress = on_progress or (lambda done: None)
         self._free = np.ones(len(nodes), dtype=np.int64)
