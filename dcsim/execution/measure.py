@@ -11,15 +11,17 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from dcsim.execution.cache import machine_text, source_hash
 from dcsim.records import RealRun
 from dcsim.training.interpret import interpret
 from dcsim.training.jobs import Job, build_model, load_data
 from dcsim.training.loop import HEADLINES, Progress
-from dcsim.training.parallel import ring_for
+from dcsim.training.parallel import places_for
+from dcsim.training.places import Place, close_places
 from dcsim.training.run import run_job, step_operators
 from dcsim.workers import Worker
-from dcsim.workers.ring import Ring, close_ring
 
 #: Progress is reported at most this often, so that telling takes no time from the work.
 _REPORT_EVERY_S = 0.1
@@ -62,14 +64,15 @@ def measure_job(
     )
 
 
-def _places(job: Job) -> Sequence[Ring | None]:
-    """Each worker's place in the ring; a single worker has none."""
+def _places(job: Job) -> Sequence[Place | None]:
+    """Each worker's place among the others; a single worker has none."""
     if job.workers == 1:
         return [None]
-    return ring_for(build_model(job, load_data(job)), job.workers)
+    data = load_data(job)
+    return places_for(job, build_model(job, data), len(data.train))
 
 
-def _start(places: Sequence[Ring | None], stack: ExitStack) -> list[Worker]:
+def _start(places: Sequence[Place | None], stack: ExitStack) -> list[Worker]:
     """One worker for each place, all ended when `stack` is left."""
     try:
         return [
@@ -79,11 +82,13 @@ def _start(places: Sequence[Ring | None], stack: ExitStack) -> list[Worker]:
             for place in places
         ]
     finally:
-        close_ring([place for place in places if place])
+        close_places([place for place in places if place])
 
 
 def _collect(workers: Sequence[Worker], on_progress: Callable[[Progress], None]) -> dict[str, Any]:
-    """Hear all workers to their end; returns the first one's answer."""
+    """Hear all workers to their end; returns the first one's answer, with the mean of all
+    workers' times for exchanges.
+    """
     answers: dict[int, Any] = {}
     places = {worker.connection: place for place, worker in enumerate(workers)}
     while len(answers) < len(workers):
@@ -95,7 +100,8 @@ def _collect(workers: Sequence[Worker], on_progress: Callable[[Progress], None])
                 answers[place] = value
             else:
                 on_progress(value)
-    return answers[0]
+    shares = zip(*(answer["exchange_s"] for answer in answers.values()), strict=True)
+    return answers[0] | {"exchange_s": tuple(float(np.mean(share)) for share in shares)}
 
 
 def _silent(progress: Progress) -> None:
@@ -106,19 +112,19 @@ def _train(
     job: Job,
     checkpoint: Path,
     resume: bool,
-    ring: Ring | None,
+    place: Place | None,
     interpreted: bool,
     *,
     emit: Callable[[Progress], None],
 ) -> dict[str, Any]:
     """In a worker: train, and return the fields of a RealRun that training decides."""
-    leads = ring is None or ring.rank == 0
+    leads = place is None or place.rank == 0
     outcome = run_job(
         job,
         on_progress=_throttled(emit) if leads else None,
         checkpoint=checkpoint,
         resume=resume,
-        ring=ring,
+        place=place,
     )
     history, data = outcome.history, outcome.data
     return {
@@ -126,6 +132,7 @@ def _train(
         "losses": tuple(history.losses),
         "epochs": tuple(history.epochs),
         "exchange_s": tuple(history.exchange_s),
+        "exchanged": tuple(history.exchanged),
         "evaluations": tuple(history.evaluations),
         "metrics": outcome.figures,
         "loss_name": outcome.model.loss.name,

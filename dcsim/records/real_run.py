@@ -19,8 +19,9 @@ class RealRun:
     `load_s` reading and splitting the data, `checkpoint_s` writing one checkpoint of
     `checkpoint_bytes`, `evaluation_s` everything outside steps after loading. `stopped` is
     `target`, `limit` or `diverged`. `exchange_s` is, for each step of several workers, what
-    summing their gradients took (a part of `step_s`), empty for one worker; `operators` are
-    then those of one worker's share of the batch. `cached` says that the timings were read
+    their exchanges took (a part of `step_s`, waiting included, the mean over workers), empty
+    for one worker; `exchanged` has the values of the first worker's exchanges in one step, and
+    `operators` are that worker's. `cached` says that the timings were read
     from the user's cache directory and not measured just now; `measured_at` is when they
     were (ISO 8601, UTC). `interpretation` says what the predictions rest on, in the form of
     `training.interpret.interpret`, empty unless it was asked for.
@@ -54,6 +55,7 @@ class RealRun:
     notes: tuple[str, ...] = ()
     evaluations: tuple[Mapping[str, float], ...] = ()
     exchange_s: tuple[float, ...] = ()
+    exchanged: tuple[int, ...] = ()
     interpretation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -73,7 +75,15 @@ class RealRun:
     def from_json(cls, document: Mapping[str, Any]) -> "RealRun":
         """The inverse of `to_json`; raises TypeError or KeyError on another form."""
         values = {item.name: document[item.name] for item in fields(cls)}
-        for name in ("step_s", "losses", "epochs", "notes", "evaluations", "exchange_s"):
+        for name in (
+            "step_s",
+            "losses",
+            "epochs",
+            "notes",
+            "evaluations",
+            "exchange_s",
+            "exchanged",
+        ):
             values[name] = tuple(values[name])
         values["operators"] = tuple(OperatorCall.from_json(op) for op in values["operators"])
         return cls(**values)

@@ -45,7 +45,7 @@ class SelfAttention(Layer):
 
     def forward(self, x: Array, *, training: bool = True) -> Array:
         """(B, T, H·d) to the same shape."""
-        b, t, width = x.shape
+        b, t, _ = x.shape
         self._qkv = self.qkv.forward(x, training=training)
         parts = self._split(self._qkv)
         q, k, v = parts[0], parts[1], parts[2]
@@ -55,14 +55,14 @@ class SelfAttention(Layer):
             scores += self._mask[:t, :t]
         self._weights = softmax(scores)
         heads = self._weights @ v
-        joined = heads.transpose(0, 2, 1, 3).reshape(b, t, width)
+        joined = heads.transpose(0, 2, 1, 3).reshape(b, t, -1)
         return self.out.forward(joined, training=training)
 
     def backward(self, dy: Array) -> Array:
         """dv = pᵀ do, dp = do vᵀ, ds = softmax'(dp)/√d, dq = ds k, dk = dsᵀ q."""
-        b, t, width = dy.shape
+        b, t, _ = dy.shape
         joined = self.out.backward(dy)
-        do = joined.reshape(b, t, self.heads, width // self.heads).transpose(0, 2, 1, 3)
+        do = joined.reshape(b, t, self.heads, -1).transpose(0, 2, 1, 3)
         parts = self._split(self._qkv)
         q, k, v = parts[0], parts[1], parts[2]
         ds = softmax_backward(self._weights, do @ v.swapaxes(-1, -2))

@@ -24,6 +24,7 @@ from dcsim.training.models import (
     build_transformer,
 )
 from dcsim.training.optimisers import OPTIMISERS
+from dcsim.training.places import KINDS
 from dcsim.training.ready import JOBS, Job
 
 __all__ = [
@@ -44,6 +45,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "activation": tuple(ACTIVATIONS),
     "optimiser": tuple(OPTIMISERS),
     "dtype": tuple(DTYPES),
+    "parallel": KINDS,
     "target_metric": ("", *sorted({figure for names in FIGURES.values() for figure in names})),
 }
 #: Smallest and largest value allowed, both included.
@@ -60,6 +62,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_steps": (0, 1_000_000_000),
     "seed": (0, 2**63 - 1),
     "workers": (1, 64),
+    "micro_batches": (1, 1024),
 }
 
 

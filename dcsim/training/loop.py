@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from dcsim.training import metrics
-from dcsim.training.base import Array
+from dcsim.training.base import Array, Layer
 from dcsim.training.data import Dataset, Part
 from dcsim.training.model import Model
 
@@ -76,7 +76,8 @@ class History:
 
     An evaluation holds `step` (steps taken so far), `epoch` and the validation figures;
     `evaluation_s` is the time that evaluating took in all; `exchange_s` has, for each step of
-    a data-parallel run, the time from a rank's own gradient to the sum of all.
+    a run of several workers, the time that this one spent on exchanges with the others,
+    waiting for them included, and `exchanged` the values of each exchange of the latest step.
     """
 
     step_s: list[float] = field(default_factory=list)
@@ -85,6 +86,7 @@ class History:
     evaluations: list[dict[str, float]] = field(default_factory=list)
     evaluation_s: float = 0.0
     exchange_s: list[float] = field(default_factory=list)
+    exchanged: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +253,18 @@ class Trainer:
             generator.bit_generator.state = position
         self.history = History(**json.loads(str(state["history"])))
 
+    def agree(self, opinion: bool) -> bool:
+        """What all workers of a run take for true, where they have to act together."""
+        return opinion
+
+    def gather(self) -> None:
+        """Bring `model` up to date before its state is taken; it is, in one process."""
+
     def _generators(self) -> list[np.random.Generator]:
-        """The random generators inside the network, each once."""
-        found = {
-            id(layer.rng): layer.rng for layer in self.model.network.walk() if hasattr(layer, "rng")
-        }
-        return list(found.values())
+        return generators_of(self.model.network)
+
+
+def generators_of(network: Layer) -> list[np.random.Generator]:
+    """The random generators inside a network, each once."""
+    found = {id(layer.rng): layer.rng for layer in network.walk() if hasattr(layer, "rng")}
+    return list(found.values())

@@ -1,15 +1,31 @@
-"""Data-parallel training: each rank takes a share of every batch, gradients meet in a ring."""
+"""Training by several workers: who stands where, and how data parallel ones share a batch."""
 
 from __future__ import annotations
 
+import copy
+import math
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 
+from dcsim.records.operators import OperatorCall
 from dcsim.training.base import Array
 from dcsim.training.data import Dataset, Part
+from dcsim.training.jobs import Job
 from dcsim.training.loop import Schedule, Trainer
-from dcsim.training.model import Model
+from dcsim.training.model import Model, flatten
+from dcsim.training.pipeline import (
+    PipelineTrainer,
+    layer_shapes,
+    pipeline_places,
+    stage_cuts,
+    stage_share,
+)
+from dcsim.training.places import Place
+from dcsim.training.split import Share
+from dcsim.training.tensor_parallel import TensorTrainer, as_it_is, tensor_share
+from dcsim.training.tracing import trace_update
 from dcsim.workers.ring import Ring, make_ring
 
 
@@ -37,18 +53,68 @@ class ParallelTrainer(Trainer):
         start = perf_counter()
         self.ring.all_reduce()
         self.history.exchange_s.append(perf_counter() - start)
+        self.history.exchanged = [summand.size]
         model.grad[...] = summand[:-1]
         model.optimiser.step(model.value, model.grad)
         return float(summand[-1])
 
 
-def trainer_for(model: Model, data: Dataset, schedule: Schedule, ring: Ring | None) -> Trainer:
-    """A Trainer for this process alone, or for its place in a ring."""
-    if ring is None:
+def trainer_for(model: Model, data: Dataset, job: Job, place: Place | None) -> Trainer:
+    """A Trainer for this process alone, or for its place among several."""
+    schedule = job.schedule()
+    if place is None:
         return Trainer(model, data, schedule)
-    return ParallelTrainer(model, data, schedule, ring)
+    if place.kind == "tensor":
+        return TensorTrainer(model, data, schedule, place)
+    if place.kind == "pipeline":
+        return PipelineTrainer(model, data, schedule, place, job.micro_batches)
+    return ParallelTrainer(model, data, schedule, place.ring)
 
 
-def ring_for(model: Model, ranks: int) -> list[Ring]:
-    """A ring for the gradient of `model` and, as one more value, the loss."""
-    return make_ring(ranks, model.parameter_count + 1, model.dtype)
+def places_for(job: Job, model: Model, samples: int) -> list[Place]:
+    """The places of the job's workers, which train `model` on `samples` samples.
+
+    Raises InputError when the network cannot be split over so many.
+    """
+    if job.parallel == "pipeline":
+        batch = min(job.batch_size, samples)
+        return pipeline_places(model, job.workers, job.micro_batches, batch)
+    rings = make_ring(job.workers, model.parameter_count + 1, model.dtype)
+    if job.parallel == "tensor":
+        tensor_share(model, 0, job.workers, as_it_is)
+    return [Place(job.parallel, ring) for ring in rings]
+
+
+def worker_operators(job: Job, model: Model, batch: int) -> list[OperatorCall]:
+    """The NumPy calls of the first worker in one training step on `batch` samples.
+
+    Exchanges with the others, and what a pipeline needs to add micro-batches up, are not in.
+    """
+    if job.workers == 1 or job.parallel == "data":
+        return model.operators(math.ceil(batch / job.workers))
+    if job.parallel == "tensor":
+        return _shared(model, tensor_share(model, 0, job.workers, as_it_is)).operators(batch)
+    return stage_operators(model, stage_cuts(model, job.workers), 0, job.micro_batches, batch)
+
+
+def stage_operators(
+    model: Model, cuts: tuple[int, ...], stage: int, micro_batches: int, batch: int
+) -> list[OperatorCall]:
+    """The NumPy calls of one stage of a pipeline in a step on `batch` samples."""
+    share = stage_share(model, cuts, stage)
+    rows = math.ceil(batch / micro_batches)
+    shape = layer_shapes(model)[(0, *cuts)[stage]]
+    dtype = np.int64 if stage == 0 and model.vocabulary else model.dtype.type
+    passes = share.network.operators((rows, *shape), dtype)
+    calls = [replace(call, count=call.count * math.ceil(batch / rows)) for call in passes]
+    return calls + trace_update(_shared(model, share))
+
+
+def _shared(model: Model, share: Share) -> Model:
+    """A model of one rank's share alone, with the loss and the optimiser of the whole."""
+    own = copy.copy(model)
+    own.network = share.network
+    own.value, own.grad, decays = flatten(share.network)
+    own.optimiser = copy.copy(model.optimiser)
+    own.optimiser.attach(own.value, decays)
+    return own

@@ -58,6 +58,8 @@ class Job:
     seed: int = 0
     table: str = ""
     workers: int = 1
+    parallel: str = "data"
+    micro_batches: int = 4
 
     def parameters(self) -> dict[str, Any]:
         """Every field that can be overridden and has an effect on this job, by name."""

@@ -20,15 +20,17 @@ from dcsim.training.data import Dataset
 from dcsim.training.jobs import Job, build_model, load_data
 from dcsim.training.loop import FIGURES, History, Progress, Trainer
 from dcsim.training.model import Model
-from dcsim.training.parallel import trainer_for
+from dcsim.training.parallel import trainer_for, worker_operators
+from dcsim.training.places import Place
 from dcsim.training.tracing import trace_batch
-from dcsim.workers.ring import Ring
 
 #: Seconds of training that a kill may cost; a disk that is written to all the time would
 #: slow the steps down.
 CHECKPOINT_EVERY_S = 4.0
 #: Parameters that may differ between a checkpoint and the run that goes on from it.
-_MAY_CHANGE = frozenset(("epochs", "max_steps", "target_metric", "target"))
+_MAY_CHANGE = frozenset(
+    ("epochs", "max_steps", "target_metric", "target", "workers", "parallel", "micro_batches")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def run_job(
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
-    ring: Ring | None = None,
+    place: Place | None = None,
 ) -> Outcome:
     """Train `job`; returns its history and its figures on validation and test data.
 
@@ -60,18 +62,18 @@ def run_job(
     `resume` too, training goes on from it and ends as if it had never stopped, bit for bit.
     Raises InputError when the checkpoint is missing, damaged or of another job.
 
-    With `ring`, this process is one of several that share each batch: all of them must call
-    this with the same job, and rank 0 writes the checkpoint.
+    With `place`, this process is one of several that train the job together: all of them must
+    call this with the same job, and rank 0 writes the checkpoint.
     """
     start = perf_counter()
     data = load_data(job)
     _check_target(job, data)
     model = build_model(job, data)
     load_s = perf_counter() - start
-    trainer = trainer_for(model, data, job.schedule(), ring)
+    trainer = trainer_for(model, data, job, place)
     if resume and checkpoint is not None:
         restore(trainer, job, checkpoint)
-    saver = _Saver(trainer, job, checkpoint if ring is None or ring.rank == 0 else None)
+    saver = _Saver(trainer, job, checkpoint if place is None or place.rank == 0 else None)
     stopped = trainer.run(on_progress, saver.save_if_due)
     saver.save()
     figures = trainer.final_figures() | baselines(data)
@@ -110,11 +112,13 @@ class _Saver:
 
     def save_if_due(self) -> None:
         """Write the state unless that was done a moment ago."""
-        if perf_counter() - self._latest >= CHECKPOINT_EVERY_S:
+        due = self.path is not None and perf_counter() - self._latest >= CHECKPOINT_EVERY_S
+        if self.trainer.agree(due):
             self.save()
 
     def save(self) -> None:
         """Write the trainer's state, replacing the one before; nothing without a path."""
+        self.trainer.gather()
         if self.path is None:
             return
         start = perf_counter()
@@ -130,8 +134,8 @@ def restore(trainer: Trainer, job: Job, path: Path) -> None:
     if str(state.get("job")) != _identity(job):
         raise InputError(
             Fault(
-                f"is not a checkpoint of {job.name} with these parameters; only epochs, steps "
-                "and target may change when resuming",
+                f"is not a checkpoint of {job.name} with these parameters; only epochs, steps, "
+                "target and workers may change when resuming",
                 str(path),
             )
         )
@@ -150,8 +154,9 @@ def _identity(job: Job) -> str:
 def step_operators(job: Job, model: Model, data: Dataset) -> list[OperatorCall]:
     """The NumPy calls of one full training step: picking a batch, then the model's own.
 
-    With several workers they are those of one of them, its exchange with the others aside.
+    With several workers they are those of the first, its exchanges with the others aside.
     """
-    size = math.ceil(min(job.batch_size, len(data.train)) / job.workers)
+    batch = min(job.batch_size, len(data.train))
+    rows = math.ceil(batch / job.workers) if job.parallel == "data" else batch
     columns = [(array.shape[1:], array.dtype) for array in (data.train.x, data.train.t)]
-    return trace_batch(columns, size) + model.operators(size)
+    return trace_batch(columns, rows) + worker_operators(job, model, batch)

@@ -471,10 +471,8 @@ def trace_step(model: Model, batch: int) -> list[OperatorCall]:
     shadow: Any = copy.copy(model)
     shadow.network = _shadow(model.network, tape)
     shadow.loss = copy.deepcopy(model.loss)
-    shadow.optimiser = copy.copy(model.optimiser)
-    flat = TracedArray.empty(model.value.shape, model.dtype, tape)
-    shadow.value = shadow.grad = shadow.optimiser.decays = flat
-    shadow.optimiser.state = dict.fromkeys(model.optimiser.state, flat)
+    shadow.optimiser, flat = _shadow_update(model, tape)
+    shadow.value = shadow.grad = flat
     x, t = (TracedArray.empty((batch, *shape), dtype, tape) for shape, dtype in model.batch_form())
     shadow.step(x, t, tape.begin)
     tape.record("call", type(model.optimiser).__name__)
@@ -482,6 +480,25 @@ def trace_step(model: Model, batch: int) -> list[OperatorCall]:
     tape.begin("loss")
     tape.record("call", type(model.loss).__name__)
     tape.record("call", type(model.loss).__name__)
+    return tape.calls()
+
+
+def _shadow_update(model: Model, tape: Tape) -> tuple[Any, Any]:
+    """The optimiser on traced vectors, and the vector of the parameters."""
+    optimiser: Any = copy.copy(model.optimiser)
+    flat = TracedArray.empty(model.value.shape, model.dtype, tape)
+    optimiser.decays = flat
+    optimiser.state = dict.fromkeys(optimiser.state, flat)
+    return optimiser, flat
+
+
+def trace_update(model: Model) -> list[OperatorCall]:
+    """The calls of one update of the model's parameters by its optimiser."""
+    tape = Tape()
+    tape.begin("update")
+    optimiser, flat = _shadow_update(model, tape)
+    optimiser.step(flat, flat)
+    tape.record("call", type(model.optimiser).__name__)
     return tape.calls()
 
 

@@ -43,13 +43,14 @@ class Ring:
         pipes = (self.tell_right, self.hear_left, self.tell_left, self.hear_right)
         return (self.buffers.descriptor, *pipes)
 
-    def all_reduce(self) -> None:
+    def all_reduce(self, count: int | None = None) -> None:
         """Replace every rank's row by the sum of all rows, the same bits on every rank.
 
         Reduce-scatter, then all-gather: 2 (size - 1) rounds of n / size values each
-        (Patarasu & Yuan 2009). All ranks must call it; WorkerDied when a neighbour is gone.
+        (Patarasuk & Yuan 2009). With `count`, only the first values of the rows take part.
+        All ranks must call it; WorkerDied when a neighbour is gone.
         """
-        left = self.buffers.array[self.rank - 1]
+        left = self.buffers.array[self.rank - 1][:count]
         edges = [len(left) * i // self.size for i in range(self.size + 1)]
         parts = [slice(start, stop) for start, stop in pairwise(edges)]
         for turn in range(self.size - 1):
@@ -63,6 +64,19 @@ class Ring:
         # The right neighbour may still be reading what the caller is about to overwrite.
         _tell(self.tell_left)
         _hear(self.hear_right)
+
+    def sum(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The sum of every rank's `array`, in place; larger ones go through the row in pieces.
+
+        `array` must be contiguous and of one shape on all ranks.
+        """
+        flat, row = array.reshape(-1), self.mine
+        for start in range(0, flat.size, row.size):
+            part = flat[start : start + row.size]
+            row[: part.size] = part
+            self.all_reduce(part.size)
+            part[...] = row[: part.size]
+        return array
 
     def _take_turn(self) -> None:
         _tell(self.tell_right)

@@ -19,6 +19,7 @@ from dcsim.training.data import Dataset
 from dcsim.training.jobs import Job, build_model, load_data
 from dcsim.training.loop import Trainer
 from dcsim.training.parallel import trainer_for
+from dcsim.training.places import Place
 from dcsim.training.run import step_operators
 from dcsim.workers.ring import Ring
 
@@ -153,7 +154,8 @@ def train(task: Task, storage: SharedStorage) -> Report:
 
 def _train(task: Task, storage: SharedStorage, ring: Ring | None) -> Report:
     data = pickle.loads(storage.read(data_name(task.job)))
-    trainer = trainer_for(build_model(task.job, data), data, task.job.schedule(), ring)
+    place = None if ring is None else Place("data", ring)
+    trainer = trainer_for(build_model(task.job, data), data, task.job, place)
     checkpoint = checkpoint_name(task.name)
     if storage.has(checkpoint):
         with np.load(io.BytesIO(storage.read(checkpoint)), allow_pickle=False) as stored:
