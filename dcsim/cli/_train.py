@@ -114,10 +114,28 @@ def run(
     found = _studied(job, checkpoint) if cheaper else {}
     if found:
         write_atomically(directory / "cheaper.json", json.dumps(found, indent=1).encode())
+    exchange = _exchange(job, result)
     if as_json:
-        print(json.dumps(summary(result) | found | {"directory": str(directory)}))
+        document = summary(result) | exchange | found | {"directory": str(directory)}
+        print(json.dumps(document))
     else:
-        print("\n".join(_told(result, job, directory, settings) + _cheaper(found)))
+        told = _told(result, job, directory, settings, exchange.get("exchange"))
+        print("\n".join(told + _cheaper(found)))
+
+
+def _exchange(job: Job, run: RealRun) -> dict[str, Any]:
+    """What several workers spent on each other beside its prediction, under one key."""
+    if job.workers == 1:
+        return {}
+    from dcsim.calibration.profiles import reference_profile
+    from dcsim.execution.exchange import report_exchange
+
+    report = report_exchange(job, run, reference_profile())
+    shares = {
+        "measured_share": report.measured_share,
+        "predicted_share": report.predicted_share,
+    }
+    return {"exchange": asdict(report) | shares}
 
 
 def _studied(job: Job, checkpoint: Path) -> dict[str, Any]:
@@ -151,7 +169,13 @@ def _cheaper(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _told(run: RealRun, job: Job, directory: Path, settings: dict[str, Any]) -> list[str]:
+def _told(
+    run: RealRun,
+    job: Job,
+    directory: Path,
+    settings: dict[str, Any],
+    exchange: dict[str, Any] | None,
+) -> list[str]:
     """The result in lines of at most 80 columns."""
     facts, total = summary(run), sum(run.step_s)
     step = facts["step_s"]
@@ -166,7 +190,7 @@ def _told(run: RealRun, job: Job, directory: Path, settings: dict[str, Any]) -> 
         f"{'reached its target' if run.stopped == 'target' else 'to the limit set'}",
         f" {'':<15} {_time(step['median'])} a step (90 %: {_time(step['p5'])} to "
         f"{_time(step['p95'])}), {_time(total)} in all",
-        *_exchange(run, total),
+        *_exchange_lines(exchange),
         f" {'Loss':<15} {run.losses[0]:.4g} to {run.losses[-1]:.4g}, {run.loss_name}",
         "",
         *_figures(run),
@@ -203,9 +227,12 @@ def _reasons(run: RealRun) -> list[str]:
     return [*lines, ""]
 
 
+_OPTIONS = ("epochs", "seed", "workers", "parallel")
+
+
 def _again(run: RealRun, settings: dict[str, Any]) -> str:
     """The command that repeats the run."""
-    options = {"table": "--data", **{name: f"--{name}" for name in ("epochs", "seed", "workers")}}
+    options = {"table": "--data", **{name: f"--{name}" for name in _OPTIONS}}
     words = ["dcsim", "train", run.job]
     for name, value in settings.items():
         words += [options[name], str(value)] if name in options else ["--set", f"{name}={value}"]
@@ -230,13 +257,24 @@ _LABELS = {
 }
 
 
-def _exchange(run: RealRun, total_s: float) -> list[str]:
-    """What several workers spent on summing their gradients."""
-    if not run.exchange_s:
+_EXCHANGES = {
+    "data": "in the all-reduce of gradients",
+    "tensor": "in all-reduces inside the layers",
+    "pipeline": "in the pipeline's bubble and hand-overs",
+}
+
+
+def _exchange_lines(exchange: dict[str, Any] | None) -> list[str]:
+    """What several workers spent on each other, beside what the cost model says."""
+    if exchange is None:
         return []
-    share = sum(run.exchange_s) / total_s
-    ranks = run.parameters["workers"]
-    return [f" {'':<15} {share:.0%} of it in the all-reduce of {ranks} workers, waiting included"]
+    workers = f"{exchange['workers']} workers"
+    return [
+        f" {workers:<15} {exchange['measured_share']:.0%} of a step "
+        f"{_EXCHANGES[exchange['parallel']]}, waiting included",
+        f" {'':<15} predicted: {_time(exchange['predicted_step_s'])} a step, "
+        f"{exchange['predicted_share']:.0%} of it so",
+    ]
 
 
 def _wrapped(text: str, indent: int) -> str:

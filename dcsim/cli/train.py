@@ -11,7 +11,11 @@ def command(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training data.")] = None,
     seed: Annotated[int | None, typer.Option(help="Starting weights and order of batches.")] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that share each batch, summing in a ring.")
+        int | None, typer.Option(help="Processes that train the job together.")
+    ] = None,
+    parallel: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="How they share it: data, tensor or pipeline."),
     ] = None,
     parameter: Annotated[
         list[str] | None,
@@ -41,6 +45,6 @@ def command(
         _train.show_jobs(as_json)
         return
     settings = _train.parameters(
-        parameter or [], epochs=epochs, seed=seed, workers=workers, data=data
+        parameter or [], epochs=epochs, seed=seed, workers=workers, parallel=parallel, data=data
     )
     _train.run(_train.chosen_job(job, data), settings, out, resume, cheaper, as_json)

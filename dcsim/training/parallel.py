@@ -25,7 +25,7 @@ from dcsim.training.pipeline import (
 from dcsim.training.places import Place
 from dcsim.training.split import Share
 from dcsim.training.tensor_parallel import TensorTrainer, as_it_is, tensor_share
-from dcsim.training.tracing import trace_update
+from dcsim.training.tracing import trace_loss, trace_update
 from dcsim.workers.ring import Ring, make_ring
 
 
@@ -103,9 +103,11 @@ def stage_operators(
     """The NumPy calls of one stage of a pipeline in a step on `batch` samples."""
     share = stage_share(model, cuts, stage)
     rows = math.ceil(batch / micro_batches)
-    shape = layer_shapes(model)[(0, *cuts)[stage]]
+    shapes = layer_shapes(model)
     dtype = np.int64 if stage == 0 and model.vocabulary else model.dtype.type
-    passes = share.network.operators((rows, *shape), dtype)
+    passes = share.network.operators((rows, *shapes[(0, *cuts)[stage]]), dtype)
+    if stage == len(cuts):
+        passes += trace_loss(model, shapes[-1], rows)
     calls = [replace(call, count=call.count * math.ceil(batch / rows)) for call in passes]
     return calls + trace_update(_shared(model, share))
 

@@ -166,13 +166,12 @@ class PipelineTrainer(SplitTrainer):
             self._loss += loss.forward(z, train.t[rows]) * share
             return _Kept(_memory(network), z.shape, loss.backward() * share)
         self._send(after.out, slot, z)
-        return _Kept(_memory(network), z.shape, None)
+        return _Kept(_memory(network), z.shape, z[:0])
 
     def _backward(self, kept: _Kept, slot: int) -> None:
         """The backward pass of a micro-batch, its gradient added to those before."""
-        dz = kept.dz
-        if dz is None and self.place.after is not None:
-            dz = self._receive(self.place.after.back, slot, kept.shape)
+        after = self.place.after
+        dz = kept.dz if after is None else self._receive(after.back, slot, kept.shape)
         for layer, values in kept.memory:
             vars(layer).update(values)
         dx = self.share.network.backward(dz)
@@ -204,12 +203,12 @@ class PipelineTrainer(SplitTrainer):
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """What a backward pass needs of its forward pass: the layers' memory, the output's shape
-    and, on the last stage, the gradient of the loss.
+    and, on the last stage, the gradient of the loss in `dz`, empty on the others.
     """
 
     memory: list[tuple[Layer, dict[str, Any]]]
     shape: tuple[int, ...]
-    dz: Array | None
+    dz: Array
 
 
 def _memory(network: Layer) -> list[tuple[Layer, dict[str, Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -101,8 +102,8 @@ class SplitTrainer(Trainer):
         return generators_of(self.share.network)
 
 
-def parameter_part(whole: Parameter, places: dict[int, Array], key: object) -> Parameter:
+def parameter_part(whole: Parameter, places: dict[int, Array], key: Any) -> Parameter:
     """A part of a parameter, as one of its own; its places are noted."""
-    part = Parameter(np.ascontiguousarray(whole.value[key]), decays=whole.decays)  # type: ignore[index]
-    places[id(part)] = places[id(whole)][key]  # type: ignore[index]
+    part = Parameter(np.ascontiguousarray(whole.value[key]), decays=whole.decays)
+    places[id(part)] = places[id(whole)][key]
     return part

@@ -492,6 +492,20 @@ def _shadow_update(model: Model, tape: Tape) -> tuple[Any, Any]:
     return optimiser, flat
 
 
+def trace_loss(model: Model, output: tuple[int, ...], batch: int) -> list[OperatorCall]:
+    """The calls of the loss and its gradient on `batch` outputs of shape `output`."""
+    tape = Tape()
+    tape.begin("loss")
+    _, (shape, dtype) = model.batch_form()
+    loss = copy.deepcopy(model.loss)
+    targets: Any = TracedArray.empty((batch, *shape), dtype, tape)
+    loss.forward(TracedArray.empty((batch, *output), model.dtype, tape), targets)  # type: ignore[arg-type]
+    loss.backward()
+    tape.record("call", type(loss).__name__)
+    tape.record("call", type(loss).__name__)
+    return tape.calls()
+
+
 def trace_update(model: Model) -> list[OperatorCall]:
     """The calls of one update of the model's parameters by its optimiser."""
     tape = Tape()
