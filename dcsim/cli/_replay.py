@@ -91,7 +91,8 @@ def _trace(request: Request) -> Trace:
     """The trace as read, or jobs drawn from its shape or from published statistics."""
     if request.generate is None:
         return read_trace(request.trace, request.trace_format)
-    from dcsim.workload.traces.generate import fit, generate, published
+    from dcsim.workload.traces.generate import fit, generate
+    from dcsim.workload.traces.published import published
 
     if request.trace.suffix in (".yaml", ".yml"):
         shape = published(_statistics(request.trace))

@@ -63,6 +63,13 @@ def _recorded(summary: Mapping[str, Any]) -> Iterator[str]:
             f"{_time(found['recorded']['mean_s']):>10}{_time(found['simulated']['mean_s']):>10}"
             f"{error:>10}{_time(found['median_absolute_error_s']):>13}"
         )
+    yield from textwrap.wrap(
+        f"No trace format names the policy, the limits and the outages behind its waits: the "
+        f"error is that of {summary['policy']} on this machine, not of the trace.",
+        79,
+        initial_indent=" ",
+        subsequent_indent=" ",
+    )
 
 
 def _reasons(summary: Mapping[str, Any]) -> Iterator[str]:

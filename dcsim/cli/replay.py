@@ -116,8 +116,9 @@ def command(
     generate: Annotated[
         int | None,
         typer.Option(
-            help="Replay so many jobs drawn from the trace's shape, or from the published "
-            "statistics in a YAML file, instead."
+            help="Replay so many jobs drawn from the trace's shape instead, or from published "
+            "statistics: a YAML file with jobs_per_day, run: {median, mean}, sizes: {1: 80} and, "
+            "if known, status, users, estimate_factors, hour_of_day, day_of_week."
         ),
     ] = None,
     save_trace: Annotated[
