@@ -11,6 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
+from dcsim.protection.keys import Secret
 from dcsim.records import Fault, InputError
 from dcsim.records.operators import OperatorCall
 from dcsim.training.base import Array
@@ -35,7 +36,10 @@ _MAY_CHANGE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished training run; times in seconds, `checkpoint_s` that of the last one."""
+    """A finished training run; times in seconds, `checkpoint_s` that of the last one.
+
+    `notice` says why it did not go on from the last checkpoint, where it did not.
+    """
 
     job: Job
     model: Model
@@ -46,6 +50,7 @@ class Outcome:
     load_s: float
     checkpoint_s: float
     checkpoint_bytes: int
+    notice: str = ""
 
 
 def run_job(
@@ -55,12 +60,14 @@ def run_job(
     checkpoint: Path | None = None,
     resume: bool = False,
     place: Place | None = None,
+    secret: Secret | None = None,
 ) -> Outcome:
     """Train `job`; returns its history and its figures on validation and test data.
 
-    With `checkpoint`, the state is written there every few seconds and at the end; with
-    `resume` too, training goes on from it and ends as if it had never stopped, bit for bit.
-    Raises InputError when the checkpoint is missing, damaged or of another job.
+    With `checkpoint`, the state is written there every few seconds and at the end, encrypted
+    where there is a `secret`; with `resume` too, training goes on from it (from the one
+    before it, where it is damaged) and ends as if it had never stopped, bit for bit. Raises
+    InputError when no checkpoint can be read, or it is of another job.
 
     With `place`, this process is one of several that train the job together: all of them must
     call this with the same job, and rank 0 writes the checkpoint.
@@ -71,9 +78,9 @@ def run_job(
     model = build_model(job, data)
     load_s = perf_counter() - start
     trainer = trainer_for(model, data, job, place)
-    if resume and checkpoint is not None:
-        restore(trainer, job, checkpoint)
-    saver = _Saver(trainer, job, checkpoint if place is None or place.rank == 0 else None)
+    notice = restore(trainer, job, checkpoint, secret) if resume and checkpoint else ""
+    own = checkpoint if place is None or place.rank == 0 else None
+    saver = _Saver(trainer, job, own, secret)
     stopped = trainer.run(on_progress, saver.save_if_due)
     saver.save()
     figures = trainer.final_figures() | baselines(data)
@@ -87,6 +94,7 @@ def run_job(
         load_s,
         saver.seconds,
         saver.size,
+        notice,
     )
 
 
@@ -105,8 +113,10 @@ def _check_target(job: Job, data: Dataset) -> None:
 class _Saver:
     """Writes the checkpoint of a run and remembers what that took."""
 
-    def __init__(self, trainer: Trainer, job: Job, path: Path | None) -> None:
-        self.trainer, self.job, self.path = trainer, job, path
+    def __init__(
+        self, trainer: Trainer, job: Job, path: Path | None, secret: Secret | None
+    ) -> None:
+        self.trainer, self.job, self.path, self.secret = trainer, job, path, secret
         self.seconds, self.size = 0.0, 0
         self._latest = perf_counter()
 
@@ -123,14 +133,17 @@ class _Saver:
             return
         start = perf_counter()
         state: dict[str, Array] = {"job": np.array(_identity(self.job)), **self.trainer.state()}
-        self.size = write_arrays(self.path, state)
+        self.size = write_arrays(self.path, state, self.secret)
         self._latest = perf_counter()
         self.seconds = self._latest - start
 
 
-def restore(trainer: Trainer, job: Job, path: Path) -> None:
-    """Bring a trainer to the state of a checkpoint of the same job."""
-    state = read_arrays(path)
+def restore(trainer: Trainer, job: Job, path: Path, secret: Secret | None = None) -> str:
+    """Bring a trainer to the state of a checkpoint of the same job.
+
+    Returns why that is not the last one, as `read_arrays` does; raises InputError.
+    """
+    state, notice = read_arrays(path, secret)
     if str(state.get("job")) != _identity(job):
         raise InputError(
             Fault(
@@ -143,6 +156,7 @@ def restore(trainer: Trainer, job: Job, path: Path) -> None:
         trainer.load(state)
     except (KeyError, ValueError, TypeError):
         raise InputError(Fault("is damaged", str(path))) from None
+    return notice
 
 
 def _identity(job: Job) -> str:

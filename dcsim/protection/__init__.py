@@ -1,0 +1,1 @@
+"""Protection of data: encryption, rules of access and residency, the audit chain."""
