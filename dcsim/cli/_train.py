@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 import textwrap
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from dcsim._version import __version__
 from dcsim.execution.history import summary, write_history
 from dcsim.execution.measure import measure_job
+from dcsim.protection.keys import PASSPHRASE_VARIABLE, Secret
 from dcsim.records import Fault, InputError, RealRun
 from dcsim.training.checkpoint import write_atomically
 from dcsim.training.jobs import CLASSIFIER, JOBS, Job
@@ -72,29 +74,80 @@ def _scalar(text: str) -> float | int | str:
     return text
 
 
-def run(
-    name: str,
-    settings: dict[str, Any],
-    out: Path | None,
-    resume: bool,
-    cheaper: bool,
-    as_json: bool,
-) -> None:
-    """Train, write the history and print the result, `cheaper` with the study of that."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options of the command ask for, besides the job's parameters.
+
+    `secret` encrypts the checkpoints; `key` is the file that it came from, None for a
+    passphrase.
+    """
+
+    out: Path | None
+    resume: bool
+    cheaper: bool
+    as_json: bool
+    secret: Secret | None
+    key: Path | None
+
+
+def secret(encrypt: bool, key: Path | None) -> Secret | None:
+    """What checkpoints are encrypted with: a key file, else a passphrase, which is asked for.
+
+    None unless encryption was asked for. Raises InputError without a key or passphrase.
+    """
+    if key is not None:
+        return Secret.from_file(key)
+    if not encrypt:
+        return None
+    text = os.environ.get(PASSPHRASE_VARIABLE, "")
+    if not text and sys.stdin.isatty():
+        import getpass
+
+        text = getpass.getpass("passphrase of the checkpoints: ")
+    return Secret.from_passphrase(text)
+
+
+def run(name: str, settings: dict[str, Any], asked: Asked) -> None:
+    """Train, write the history and print the result, with the study of what is cheaper."""
     job = ready_job(name, **settings)
-    directory = out or Path("reports") / f"train-{name}"
+    directory = asked.out or Path("reports") / f"train-{name}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(Fault(f"cannot be made: {error.strerror}", str(directory))) from None
     checkpoint = directory / "checkpoint.npz"
+    result = _measured(job, checkpoint, asked)
+    for note in result.notes:
+        print(note, file=sys.stderr)
+    write_history(result, directory)
+    if result.stopped == "diverged":
+        raise InputError(
+            f"training diverged at step {len(result.losses)}: the loss is not finite; "
+            f"try a lower rate than {job.rate:g}"
+        )
+    found = _studied(job, checkpoint, asked.secret) if asked.cheaper else {}
+    if found:
+        write_atomically(directory / "cheaper.json", json.dumps(found, indent=1).encode())
+    exchange = _exchange(job, result)
+    if asked.as_json:
+        document = summary(result) | exchange | found | {"directory": str(directory)}
+        print(json.dumps(document))
+    else:
+        again = _again(result, settings, asked)
+        told = _told(result, job, directory, again, exchange.get("exchange"))
+        print("\n".join(told + _cheaper(found)))
+
+
+def _measured(job: Job, checkpoint: Path, asked: Asked) -> RealRun:
+    """The run of the job; a want of memory is the user's fault, a death of the worker nobody's."""
     try:
         with _reporter(job.name) as report:
-            result = measure_job(
+            return measure_job(
                 job,
                 checkpoint=checkpoint,
-                resume=resume,
+                resume=asked.resume,
                 interpreted=True,
+                secret=asked.secret,
                 on_progress=report.progress,
             )
     except MemoryError:
@@ -105,22 +158,6 @@ def run(
         kept = "; go on with --resume" if checkpoint.is_file() else ""
         print(f"{error}{kept}", file=sys.stderr)
         raise SystemExit(1) from None
-    write_history(result, directory)
-    if result.stopped == "diverged":
-        raise InputError(
-            f"training diverged at step {len(result.losses)}: the loss is not finite; "
-            f"try a lower rate than {job.rate:g}"
-        )
-    found = _studied(job, checkpoint) if cheaper else {}
-    if found:
-        write_atomically(directory / "cheaper.json", json.dumps(found, indent=1).encode())
-    exchange = _exchange(job, result)
-    if as_json:
-        document = summary(result) | exchange | found | {"directory": str(directory)}
-        print(json.dumps(document))
-    else:
-        told = _told(result, job, directory, settings, exchange.get("exchange"))
-        print("\n".join(told + _cheaper(found)))
 
 
 def _exchange(job: Job, run: RealRun) -> dict[str, Any]:
@@ -138,12 +175,12 @@ def _exchange(job: Job, run: RealRun) -> dict[str, Any]:
     return {"exchange": asdict(report) | shares}
 
 
-def _studied(job: Job, checkpoint: Path) -> dict[str, Any]:
+def _studied(job: Job, checkpoint: Path, secret: Secret | None) -> dict[str, Any]:
     """Cheaper variants of a trained job and step times by batch size, from a worker."""
     from dcsim.training import cheaper
 
     with Worker(preload=[cheaper.__name__]) as worker:
-        variants, times = worker.call(cheaper.study, job, checkpoint)
+        variants, times = worker.call(cheaper.study, job, checkpoint, secret)
     return {
         "variants": [asdict(variant) for variant in variants],
         "batch_times": [asdict(time) for time in times],
@@ -173,7 +210,7 @@ def _told(
     run: RealRun,
     job: Job,
     directory: Path,
-    settings: dict[str, Any],
+    again: str,
     exchange: dict[str, Any] | None,
 ) -> list[str]:
     """The result in lines of at most 80 columns."""
@@ -197,7 +234,7 @@ def _told(
         "",
         *_reasons(run),
         f" {'History':<15} {directory}",
-        f" {'Again':<15} {_again(run, settings)}",
+        f" {'Again':<15} {again}",
     ]
 
 
@@ -230,12 +267,14 @@ def _reasons(run: RealRun) -> list[str]:
 _OPTIONS = ("epochs", "seed", "workers", "parallel")
 
 
-def _again(run: RealRun, settings: dict[str, Any]) -> str:
+def _again(run: RealRun, settings: dict[str, Any], asked: Asked) -> str:
     """The command that repeats the run."""
     options = {"table": "--data", **{name: f"--{name}" for name in _OPTIONS}}
     words = ["dcsim", "train", run.job]
     for name, value in settings.items():
         words += [options[name], str(value)] if name in options else ["--set", f"{name}={value}"]
+    if asked.secret is not None:
+        words += ["--key", str(asked.key)] if asked.key else ["--encrypt"]
     return shlex.join(words)
 
 

@@ -31,6 +31,16 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in that directory.")
     ] = False,
+    encrypt: Annotated[
+        bool,
+        typer.Option(
+            "--encrypt",
+            help="Encrypt checkpoints, with --key or with a passphrase (DCSIM_PASSPHRASE).",
+        ),
+    ] = False,
+    key: Annotated[
+        Path | None, typer.Option(help="Encrypt checkpoints with the key in this file.")
+    ] = None,
     cheaper: Annotated[
         bool,
         typer.Option("--cheaper", help="Also measure 8-bit weights, pruning and batch sizes."),
@@ -47,4 +57,12 @@ def command(
     settings = _train.parameters(
         parameter or [], epochs=epochs, seed=seed, workers=workers, parallel=parallel, data=data
     )
-    _train.run(_train.chosen_job(job, data), settings, out, resume, cheaper, as_json)
+    asked = _train.Asked(
+        out=out,
+        resume=resume,
+        cheaper=cheaper,
+        as_json=as_json,
+        secret=_train.secret(encrypt, key),
+        key=key,
+    )
+    _train.run(_train.chosen_job(job, data), settings, asked)

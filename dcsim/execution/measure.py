@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dcsim.execution.cache import machine_text, source_hash
+from dcsim.protection.keys import Secret
 from dcsim.records import RealRun
 from dcsim.training.interpret import interpret
 from dcsim.training.jobs import Job, build_model, load_data
@@ -34,14 +35,15 @@ def measure_job(
     checkpoint: Path | None = None,
     resume: bool = False,
     interpreted: bool = False,
+    secret: Secret | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RealRun:
     """Train `job` in a worker process with one BLAS thread, or in as many as it asks for.
 
     Returns timings, losses and figures. `checkpoint` keeps the state every few seconds and
-    `resume` goes on from there, as in `training.run.run_job`. `interpreted` also asks what
-    the trained network's predictions rest on. Raises InputError for data or a checkpoint
-    that do not fit, and WorkerDied when a process is killed.
+    `resume` goes on from there, as in `training.run.run_job`; with `secret` it is encrypted.
+    `interpreted` also asks what the trained network's predictions rest on. Raises InputError
+    for data or a checkpoint that do not fit, and WorkerDied when a process is killed.
     """
     scratch = tempfile.TemporaryDirectory(prefix="dcsim-") if checkpoint is None else nullcontext()
     with scratch as folder, ExitStack() as stack:
@@ -49,7 +51,7 @@ def measure_job(
         places = _places(job)
         workers = _start(places, stack)
         for worker, place in zip(workers, places, strict=True):
-            worker.send(_train, job, path, resume, place, interpreted, emits=True)
+            worker.send(_train, job, path, resume, place, interpreted, secret, emits=True)
         measured = _collect(workers, on_progress or _silent)
         startup_s = max(worker.startup_s for worker in workers)
     return RealRun(
@@ -114,6 +116,7 @@ def _train(
     resume: bool,
     place: Place | None,
     interpreted: bool,
+    secret: Secret | None,
     *,
     emit: Callable[[Progress], None],
 ) -> dict[str, Any]:
@@ -125,6 +128,7 @@ def _train(
         checkpoint=checkpoint,
         resume=resume,
         place=place,
+        secret=secret,
     )
     history, data = outcome.history, outcome.data
     return {
@@ -147,6 +151,7 @@ def _train(
         "load_s": outcome.load_s,
         "evaluation_s": history.evaluation_s,
         "stopped": outcome.stopped,
+        "notes": (outcome.notice,) if outcome.notice else (),
         "data_source": data.source,
         "interpretation": (
             interpret(outcome.model, data, job.seed)

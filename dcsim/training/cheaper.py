@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from dcsim.protection.keys import Secret
 from dcsim.training.base import Array, Parameter
 from dcsim.training.data import Dataset
 from dcsim.training.jobs import Job, build_model, load_data
@@ -91,14 +92,16 @@ def pruned(weights: list[Array], sparsity: float) -> list[Array]:
     return [np.where(np.abs(w) > threshold, w, 0.0).astype(w.dtype) for w in weights]
 
 
-def study(job: Job, checkpoint: Path) -> tuple[list[Variant], list[BatchTime]]:
+def study(
+    job: Job, checkpoint: Path, secret: Secret | None = None
+) -> tuple[list[Variant], list[BatchTime]]:
     """`variants` and `batch_times` of the network in a checkpoint of `job`.
 
     Raises InputError when the checkpoint is missing, damaged or of another job.
     """
     data = load_data(job)
     model = build_model(job, data)
-    restore(Trainer(model, data, job.schedule()), job, checkpoint)
+    restore(Trainer(model, data, job.schedule()), job, checkpoint, secret)
     return variants(model, data), batch_times(model, data)
 
 
