@@ -103,19 +103,17 @@ class TracedArray(NDArrayOperatorsMixin):
         data = self.data.reshape(*shape)
         if np.may_share_memory(data, self.data):
             return self._view("reshape", data)
-        layout, swept = _walk(self.data.shape, [self.data, data.reshape(self.data.shape)])
-        self._copied("reshape", data, layout, _run(self.data.shape, [self.data]), swept)
+        walk = _walk(self.data.shape, [self.data, data.reshape(self.data.shape)])
+        self._copied("reshape", data, inner=_run(self.data.shape, [self.data]), **walk)
         return TracedArray(data, self.tape)
 
     def astype(self, dtype: Any) -> TracedArray:
         """A copy in another type."""
         data = np.empty(self.shape, dtype)
-        self._copied("astype", data, "x")
+        self._copied("astype", data, layout="x")
         return TracedArray(data, self.tape)
 
-    def _copied(
-        self, function: str, data: Array, layout: str, inner: int = 0, swept: float = 0.0
-    ) -> None:
+    def _copied(self, function: str, data: Array, **walk: Any) -> None:
         self.tape.record(
             "copy",
             function,
@@ -123,9 +121,7 @@ class TracedArray(NDArrayOperatorsMixin):
             bytes=float(self.data.nbytes + data.nbytes),
             allocated_bytes=float(data.nbytes),
             elem_bytes=data.itemsize,
-            layout=layout,
-            inner=inner,
-            swept_bytes=swept,
+            **walk,
         )
 
     def __getitem__(self, index: Any) -> TracedArray:
@@ -149,16 +145,14 @@ class TracedArray(NDArrayOperatorsMixin):
         target = self.data[_plain(index) if fancy else index]
         read = target.nbytes if getattr(value, "ndim", 0) else 0
         walked = [target, *([_data(value)] if read and not fancy else [])]
-        layout, swept = _walk(target.shape, walked)
         self.tape.record(
             "scatter" if fancy else "copy",
             "assign" if read else "fill",
             n=target.size,
             bytes=float(target.nbytes + read),
             elem_bytes=target.itemsize,
-            layout=layout,
             inner=target.size // max(_places(index), 1) if fancy else _run(target.shape, walked),
-            swept_bytes=swept,
+            **_walk(target.shape, walked),
         )
 
     # NumPy's two protocols for array-like objects.
@@ -247,20 +241,29 @@ def _run(shape: tuple[int, ...], arrays: list[Array]) -> int:
     return 0
 
 
-def _walk(shape: tuple[int, ...], arrays: list[Array]) -> tuple[str, float]:
-    """Layout of a loop over `arrays`, and what it sweeps if that is not `c`.
+def _walk(shape: tuple[int, ...], arrays: list[Array]) -> dict[str, Any]:
+    """Layout of a loop over `arrays`, and what it sweeps and spans if that is not `c`.
 
     `g` where the elements of the innermost axis lie apart, else `s`.
     """
     if all(array.flags.c_contiguous for array in arrays):
-        return "c", 0.0
-    swept = float(sum(_lines_bytes(array) for array in arrays))
+        return {"layout": "c"}
     axes = [axis for axis, length in enumerate(shape) if length > 1]
     strides = [np.broadcast_to(array, shape).strides for array in arrays]
     apart = axes and any(
         s[axes[-1]] not in (0, array.itemsize) for s, array in zip(strides, arrays, strict=True)
     )
-    return ("g" if apart else "s"), swept
+    return {
+        "layout": "g" if apart else "s",
+        "swept_bytes": float(sum(map(_lines_bytes, arrays))),
+        "span_bytes": float(sum(map(_extent_bytes, arrays))),
+    }
+
+
+def _extent_bytes(array: Array) -> int:
+    """Bytes from an array's first element to its last."""
+    steps = zip(array.strides, array.shape, strict=True)
+    return array.itemsize + sum(abs(stride) * (length - 1) for stride, length in steps)
 
 
 def _lines_bytes(array: Array) -> int:
@@ -318,13 +321,15 @@ def _record_elementwise(tape: Tape, ufunc: np.ufunc, inputs: list[Any], out: Any
     result = out if out is not None else TracedArray.empty(shape, dtype, tape)
     data = result.data
     walked = arrays if compares else [*arrays, data]
-    swept = 0.0
+    walk: dict[str, Any]
     if len({array.dtype for array in walked}) > 1:
-        layout = "x"
+        walk = {"layout": "x"}
     elif any(array.size < data.size for array in arrays):
-        layout = "b"
+        walk = {"layout": "b"}
     else:
-        layout, swept = _walk(shape, walked)
+        walk = _walk(shape, walked)
+        if walk["layout"] != "c" and any(np.may_share_memory(array, data) for array in arrays):
+            walk["layout"] += "a"
     elements = data.size
     tape.record(
         "transcendental" if ufunc.__name__ in TRANSCENDENTAL else "elementwise",
@@ -334,9 +339,8 @@ def _record_elementwise(tape: Tape, ufunc: np.ufunc, inputs: list[Any], out: Any
         bytes=float(sum(array.nbytes for array in arrays) + data.nbytes),
         allocated_bytes=0.0 if out is not None else float(data.nbytes),
         elem_bytes=max(array.itemsize for array in walked),
-        layout=layout,
         inner=_run(shape, [*arrays, data]),
-        swept_bytes=swept,
+        **walk,
     )
     return result
 
