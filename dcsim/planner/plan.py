@@ -1,5 +1,6 @@
 """The two use cases: search a scenario for a plan, or run it as it is given."""
 
+from dcsim.planner.measured import with_measurements
 from dcsim.planner.progress import Progress, Silent
 from dcsim.planner.search import search
 from dcsim.planner.space import cluster_option, cluster_options
@@ -22,6 +23,7 @@ def plan(
     `summary["recommended"]` is None where no candidate is feasible; the result then says
     what binds and the nearest miss.
     """
+    scenario = with_measurements(scenario, profile.measured)
     found = search(
         scenario,
         cluster_options(scenario),
@@ -47,6 +49,7 @@ def run(
     `summary["refused"]` says why it cannot run at all: no layout fits, or the site cannot
     hold the nodes.
     """
+    scenario = with_measurements(scenario, profile.measured)
     option = cluster_option(scenario, scenario.cluster.groups)
     found = search(
         scenario,

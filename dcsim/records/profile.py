@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from dcsim.records.errors import InputError
+from dcsim.records.measurements import Measurements
 
 #: Version of the JSON form; a profile of another version is refused.
 PROFILE_VERSION = 1
@@ -128,6 +129,7 @@ class Profile:
     host: HostProfile
     training: TrainingFit = field(default_factory=TrainingFit)
     sources: Mapping[str, str] = field(default_factory=dict)
+    measured: Measurements = field(default_factory=Measurements)
 
     def to_json(self) -> dict[str, Any]:
         """Plain dictionaries and lists; `from_json` reads back an equal profile."""
@@ -136,6 +138,7 @@ class Profile:
             "host": host_to_json(self.host),
             "training": asdict(self.training),
             "sources": dict(self.sources),
+            "measured": self.measured.to_json(),
         }
 
     @classmethod
@@ -152,6 +155,7 @@ class Profile:
                 host=host_from_json(document["host"]),
                 training=TrainingFit(**_known(TrainingFit, training)),
                 sources=dict(document.get("sources") or {}),
+                measured=Measurements.from_json(document.get("measured") or {}),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
