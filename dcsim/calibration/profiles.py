@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcsim.records.errors import Fault, InputError
 from dcsim.records.profile import Profile, TrainingFit, host_from_json
+from dcsim.training.checkpoint import write_atomically
 
 #: The two halves of the reference are regenerated independently: the host half by
 #: `python -m dcsim.calibration.build_reference`, the training half by the cost package.
@@ -68,7 +69,7 @@ def load_profile(path: str | Path) -> Profile:
 
 def save_profile(profile: Profile, path: str | Path) -> None:
     """Write `profile` as JSON: sorted keys, so that equal profiles are equal bytes."""
-    Path(path).write_text(profile_text(profile.to_json()), encoding="utf-8")
+    write_atomically(Path(path), profile_text(profile.to_json()).encode())
 
 
 def profile_text(document: object) -> str:

@@ -10,6 +10,11 @@ def command(
     runs: Path | None = typer.Option(
         None, "--runs", help="Fit to your own measured training runs (CSV) instead."
     ),
+    nccl: Path | None = typer.Option(None, "--nccl", help="Your log of an NCCL test."),
+    fio: Path | None = typer.Option(None, "--fio", help="Your fio result (JSON)."),
+    dcgm: Path | None = typer.Option(None, "--dcgm", help="Your DCGM power readings (CSV)."),
+    failures: Path | None = typer.Option(None, "--failures", help="Your failure log (CSV)."),
+    vllm: Path | None = typer.Option(None, "--vllm", help="Your vLLM benchmark result (JSON)."),
     out: Path | None = typer.Option(
         None, "--out", help="Write the profile to this file, for `plan --profile`."
     ),
@@ -21,7 +26,15 @@ def command(
     yours (columns as for `dcsim estimate training`, with iteration_s), and the errors before
     and after are those on runs that each fit had not seen. The profile that `plan` and `run`
     use by default stays as it is.
+
+    With logs (--nccl, --fio, --dcgm, --failures, --vllm), nothing is timed either: what they
+    say is added to the profile at --out, or to a copy of the default where there is none.
     """
+    given = {"nccl": nccl, "fio": fio, "dcgm": dcgm, "failures": failures, "vllm": vllm}
+    logs = {name: path for name, path in given.items() if path is not None}
+    if logs:
+        _own_logs(logs, runs, out, as_json)
+        return
     if runs is not None:
         _own_runs(runs, out, as_json)
         return
@@ -46,6 +59,29 @@ def command(
         typer.echo(json.dumps(calibration_json(host), indent=1))
     else:
         typer.echo(calibration_text(host))
+
+
+def _own_logs(logs: dict[str, Path], runs: Path | None, out: Path | None, as_json: bool) -> None:
+    """Add what logs say to the profile at `out`, and print it."""
+    import json
+
+    from dcsim.calibration.imports import measurements_text, with_logs
+    from dcsim.calibration.profiles import load_profile, reference_profile, save_profile
+    from dcsim.records.errors import Fault, InputError
+
+    if runs is not None:
+        raise InputError(Fault("--runs starts a profile anew; give logs in a second call"))
+    if out is None:
+        raise InputError(Fault("logs are added to a profile; name its file with --out"))
+    if not out.resolve().parent.is_dir():
+        raise InputError(Fault("the directory of --out does not exist; create it", str(out)))
+    profile = with_logs(load_profile(out) if out.exists() else reference_profile(), logs)
+    save_profile(profile, out)
+    typer.echo(f"wrote {out}; use it with `dcsim plan SCENARIO --profile {out}`", err=True)
+    if as_json:
+        typer.echo(json.dumps(profile.measured.to_json(), indent=1, allow_nan=False))
+    else:
+        typer.echo(measurements_text(profile.measured))
 
 
 def _own_runs(runs: Path, out: Path | None, as_json: bool) -> None:

@@ -7,7 +7,6 @@ microseconds (the sixth column) are read.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,7 +101,7 @@ def accelerator_of(device: str) -> Accelerator:
 
 def _hardware(path: Path, sweep: Sweep) -> tuple[Accelerator, NodeType]:
     chip = accelerator_of(sweep.device)
-    for name in catalogue.names("node"):
+    for name in catalogue.names("nodes"):
         node = catalogue.node(name)
         if node.accelerator == chip.name:
             return chip, node
@@ -122,10 +121,8 @@ def _fit(sweep: Sweep, chip: Accelerator, node: NodeType) -> tuple[float, float,
     def predicted(x: NDArray[np.float64]) -> NDArray[np.float64]:
         share, step_s = np.exp(x)
         parameters = CollectiveParameters((START_SHARE if across else share, share), step_s)
-        tiers: Sequence[NDArray] = (sizes, rates, latencies)
-        return collective_time(
-            sweep.kind, sweep.size_bytes, sweep.ranks, 1.0, *tiers, reduces, parameters
-        )
+        group = (sweep.kind, sweep.size_bytes, sweep.ranks, 1.0)
+        return collective_time(*group, sizes, rates, latencies, reduces, parameters)
 
     def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.log(sweep.seconds / predicted(x))

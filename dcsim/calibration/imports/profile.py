@@ -61,3 +61,34 @@ def _with_links(training: TrainingFit, link: LinkShare) -> TrainingFit:
     moved = dict.fromkeys(names, min(link.share, 1.0))
     parameters = {**training.parameters, **moved, "network.step_s": link.step_s}
     return replace(training, parameters=parameters)
+
+
+def measurements_text(known: Measurements) -> str:
+    """What a profile has been told, a line each, and what reads it."""
+    lines = [
+        f"{one.accelerator}, {one.tier} a domain: {one.share:.0%} of the wire, "
+        f"{one.step_s * 1e6:.3g} µs a step (spread {one.spread:.0%}, {one.rows} sizes)"
+        for one in known.links
+    ]
+    if known.storage is not None:
+        read, write = known.storage.read_bytes_per_s, known.storage.write_bytes_per_s
+        lines.append(f"storage peak: {read / 1e9:.3g} GB/s read, {write / 1e9:.3g} GB/s written")
+    lines += [
+        f"{one.accelerator}: {one.idle_w:.0f} W idle, {one.busy_w:.0f} W busy "
+        f"(± {one.spread_w:.0f} W, {one.readings} readings)"
+        for one in known.power
+    ]
+    if known.failures is not None:
+        per_year = 365 * 86400.0
+        lines += [
+            f"{name} failures: {per_year * one.per_accelerator_s:.3g} an accelerator and year "
+            f"({per_year * one.low_per_accelerator_s:.3g} – "
+            f"{per_year * one.high_per_accelerator_s:.3g}), {one.count} seen"
+            for name, one in known.failures.classes.items()
+        ]
+    lines += [
+        f"{one.model}: {one.requests_per_s:.3g} requests/s, {one.output_tokens_per_s:.4g} "
+        f"tokens/s, first token {one.mean_ttft_s * 1e3:.3g} ms (kept; no figure reads it yet)"
+        for one in known.serving
+    ]
+    return "\n".join(lines)

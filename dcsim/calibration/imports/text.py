@@ -9,9 +9,9 @@ from typing import Any
 from dcsim.records.errors import Fault, InputError
 
 
-def fault(path: Path, message: str, line: int | None = None) -> InputError:
-    """The error that names a file, and a line of it where there is one."""
-    return InputError(Fault(message, str(path), line))
+def fault(path: Path, message: str) -> InputError:
+    """The error that names a file."""
+    return InputError(Fault(message, str(path)))
 
 
 def read_text(path: Path) -> str:
