@@ -210,23 +210,19 @@ def _gapped(width: int) -> Iterator[Case]:
 
 def _strided(n: int, run: int, gap: int, width: int, layout: str) -> Iterator[OperatorCall]:
     size, swept = float(n * width), _swept(n, run, gap, width)
-    common: dict[str, Any] = {
-        "layout": layout,
-        "inner": run if layout == "s" else 0,
-        "swept_bytes": swept + 2 * size,
-        "span_bytes": (gap + 2) * size,
-    }
-    moved = OperatorCall("copy", "assign", "forward", n=n, bytes=2 * size, elem_bytes=width)
-    yield replace(moved, **common | {"swept_bytes": swept + size, "span_bytes": (gap + 1) * size})
-    yield _element("elementwise", "multiply", n, width, in_place=True, **common)
-    yield _element(
-        "elementwise", "add", n, width, in_place=True, **common | {"layout": layout + "a"}
-    )
-    yield _element("elementwise", "add", n, width, **common)
-    yield _element("elementwise", "maximum", n, width, **common)
-    yield _element("transcendental", "divide", n, width, **common)
-    compared = _element("elementwise", "equal", n, width, **common)
-    yield replace(compared, swept_bytes=swept + size + n, span_bytes=(gap + 1) * size + n)
+    common: dict[str, Any] = {"layout": layout, "inner": run if layout == "s" else 0}
+    moved = replace(OperatorCall("copy", "assign", "forward", n=n, elem_bytes=width), **common)
+    yield replace(moved, bytes=2 * size, swept_bytes=swept + size)
+    add = _element("elementwise", "add", n, width, in_place=True, **common)
+    yield replace(add, swept_bytes=2 * swept + size)
+    for kind, function in (
+        ("elementwise", "add"),
+        ("elementwise", "maximum"),
+        ("elementwise", "equal"),
+        ("transcendental", "divide"),
+    ):
+        call = _element(kind, function, n, width, **common)
+        yield replace(call, swept_bytes=swept + size + call.allocated_bytes)
 
 
 def _swept(n: int, run: int, gap: int, width: int) -> float:

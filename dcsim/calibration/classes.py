@@ -120,7 +120,7 @@ def work_of(calls: Sequence[OperatorCall], elsewhere_bytes: float | np.ndarray =
     """
     batch = np.array([max(call.batch, 1) for call in calls], dtype=float)
     moved = np.array([max(call.bytes, call.swept_bytes) + call.allocated_bytes for call in calls])
-    touched = np.array([max(touched_bytes(call), call.span_bytes) for call in calls])
+    touched = np.array([max(touched_bytes(call), call.swept_bytes) for call in calls])
     shapes = np.array([_shape(call) for call in calls], dtype=float).reshape(-1, 3)
     return Work(
         flop=np.array([_flop(call) for call in calls]) / batch,

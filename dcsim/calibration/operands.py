@@ -17,7 +17,7 @@ from dcsim.records.operators import OperatorCall
 Array = NDArray[np.floating]
 MOST_SETS = 256
 #: Layouts in which memory is walked with gaps.
-STRIDED = ("s", "g", "sa", "ga")
+STRIDED = ("s", "g")
 PAGE_BYTES = 4096
 _PATTERN = 4099  # A prime, so that rows of equal content never line up with the caches.
 
@@ -119,7 +119,7 @@ def prepare(case: Case, pools: Pools) -> list[Callable[[], object]]:
 def _strided(case: Case, pools: Pools, pool: str, at: int) -> Array:
     """Runs of `inner` elements (one, where even those lie apart), `gap` runs apart."""
     call = case.call
-    run = 1 if call.layout.startswith("g") else call.inner or call.n
+    run = 1 if call.layout == "g" else call.inner or call.n
     wide = pools.take(pool, call.elem_bytes, at, case.gap * call.n)
     runs = wide.reshape(-1, case.gap * run)[:, :run]
     return runs[:, 0] if run == 1 else runs
@@ -148,10 +148,12 @@ def _product(case: Case, pools: Pools, at: int) -> Callable[[], object]:
 def _element(case: Case, pools: Pools, at: int) -> Callable[[], object]:
     call = case.call
     function: np.ufunc = getattr(np, call.function)
-    if call.layout in STRIDED:
-        return _strided_element(case, function, pools, at)
     in_place = not call.allocated_bytes
-    x = pools.take("sink" if in_place else "values", call.elem_bytes, at, call.n)
+    pool = "sink" if in_place else "values"
+    if call.layout in STRIDED:
+        x = _strided(case, pools, pool, at)
+    else:
+        x = pools.take(pool, call.elem_bytes, at, call.n)
     run = call.inner or call.n
     if call.layout == "b":
         x = x.reshape(-1, run)
@@ -162,30 +164,13 @@ def _element(case: Case, pools: Pools, at: int) -> Callable[[], object]:
         other = pools.take("ones", call.elem_bytes, at, run)
     elif call.layout == "x":
         other = pools.take("values", call.elem_bytes, at, call.n) > 1.0
-    elif call.bytes < 2.5 * call.n * call.elem_bytes:
+    elif call.layout == "c" and call.bytes < 2.5 * call.n * call.elem_bytes:
         other = 1.0 if in_place else 0.75
     else:
-        other = pools.take("ones", call.elem_bytes, at + call.n, call.n)
+        other = pools.take("ones", call.elem_bytes, at + call.n, call.n).reshape(x.shape)
     if in_place:
         return lambda: function(x, other, out=x)
     return lambda: function(x, other)
-
-
-def _strided_element(case: Case, function: np.ufunc, pools: Pools, at: int) -> Callable[[], object]:
-    """A strided operand and a dense one; a strided result; or strided values added up."""
-    call = case.call
-    if call.allocated_bytes:
-        x = _strided(case, pools, "values", at)
-        other = pools.take("ones", call.elem_bytes, at, call.n).reshape(x.shape)
-        return lambda: function(x, other)
-    if call.layout.endswith("a"):
-        x = _strided(case, pools, "values", at)
-        total = pools.take("sink", call.elem_bytes, at, call.n).reshape(x.shape)
-        return lambda: function(total, x, out=total)
-    out = _strided(case, pools, "sink", at)
-    x = pools.take("values", call.elem_bytes, at, call.n).reshape(out.shape)
-    other = pools.take("ones", call.elem_bytes, at, call.n).reshape(out.shape)
-    return lambda: function(x, other, out=out)
 
 
 def _reduce(case: Case, pools: Pools, at: int) -> Callable[[], object]:

@@ -34,9 +34,8 @@ class OperatorCall:
     are (`t`): `nn`, `nt`, `tn`, `tt`. All other kinds: `n` result elements, `k` elements
     folded into each (1 but for `reduce`), and `layout` is `c` when every array is walked
     in memory order, `s` when some array is strided (for `reduce`: when other than trailing
-    axes are folded), `g` when even the elements of an innermost run lie apart, `sa` and `ga`
-    when such a call, besides, adds to one of its operands in place, `b` when some operand is
-    broadcast, `x` when types are mixed.
+    axes are folded), `g` when even the elements of an innermost run lie apart, `b` when some
+    operand is broadcast, `x` when types are mixed.
 
     `flop` counts two for a multiply-add and one for any other element operation; `bytes`
     is what must be read plus what is written, each array once; `allocated_bytes` is the
@@ -44,9 +43,8 @@ class OperatorCall:
     one call, not yet times `count`. `inner` is the run of elements that the innermost loop
     covers before it starts over: the row length of a broadcast, strided or indexed call;
     0 where the whole call is one run. `swept_bytes` is what a strided call moves in whole
-    cache lines, gaps inside them included, and `span_bytes` the stretches of memory over
-    which that is spread; 0 where these are `bytes`. `threads` is how many threads share the
-    call.
+    cache lines, gaps inside them included; 0 where that is `bytes`. `threads` is how many
+    threads share the call.
     """
 
     kind: str
@@ -64,7 +62,6 @@ class OperatorCall:
     count: int = 1
     inner: int = 0
     swept_bytes: float = 0.0
-    span_bytes: float = 0.0
     threads: int = 1
 
     def to_json(self) -> dict[str, Any]:

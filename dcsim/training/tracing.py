@@ -103,17 +103,19 @@ class TracedArray(NDArrayOperatorsMixin):
         data = self.data.reshape(*shape)
         if np.may_share_memory(data, self.data):
             return self._view("reshape", data)
-        walk = _walk(self.data.shape, [self.data, data.reshape(self.data.shape)])
-        self._copied("reshape", data, inner=_run(self.data.shape, [self.data]), **walk)
+        layout, swept = _walk(self.data.shape, [self.data, data.reshape(self.data.shape)])
+        self._copied("reshape", data, layout, _run(self.data.shape, [self.data]), swept)
         return TracedArray(data, self.tape)
 
     def astype(self, dtype: Any) -> TracedArray:
         """A copy in another type."""
         data = np.empty(self.shape, dtype)
-        self._copied("astype", data, layout="x")
+        self._copied("astype", data, "x")
         return TracedArray(data, self.tape)
 
-    def _copied(self, function: str, data: Array, **walk: Any) -> None:
+    def _copied(
+        self, function: str, data: Array, layout: str, inner: int = 0, swept: float = 0.0
+    ) -> None:
         self.tape.record(
             "copy",
             function,
@@ -121,7 +123,9 @@ class TracedArray(NDArrayOperatorsMixin):
             bytes=float(self.data.nbytes + data.nbytes),
             allocated_bytes=float(data.nbytes),
             elem_bytes=data.itemsize,
-            **walk,
+            layout=layout,
+            inner=inner,
+            swept_bytes=swept,
         )
 
     def __getitem__(self, index: Any) -> TracedArray:
@@ -145,14 +149,16 @@ class TracedArray(NDArrayOperatorsMixin):
         target = self.data[_plain(index) if fancy else index]
         read = target.nbytes if getattr(value, "ndim", 0) else 0
         walked = [target, *([_data(value)] if read and not fancy else [])]
+        layout, swept = _walk(target.shape, walked)
         self.tape.record(
             "scatter" if fancy else "copy",
             "assign" if read else "fill",
             n=target.size,
             bytes=float(target.nbytes + read),
             elem_bytes=target.itemsize,
+            layout=layout,
             inner=target.size // max(_places(index), 1) if fancy else _run(target.shape, walked),
-            **_walk(target.shape, walked),
+            swept_bytes=swept,
         )
 
     # NumPy's two protocols for array-like objects.
@@ -241,29 +247,20 @@ def _run(shape: tuple[int, ...], arrays: list[Array]) -> int:
     return 0
 
 
-def _walk(shape: tuple[int, ...], arrays: list[Array]) -> dict[str, Any]:
-    """Layout of a loop over `arrays`, and what it sweeps and spans if that is not `c`.
+def _walk(shape: tuple[int, ...], arrays: list[Array]) -> tuple[str, float]:
+    """Layout of a loop over `arrays`, and what it sweeps if that is not `c`.
 
     `g` where the elements of the innermost axis lie apart, else `s`.
     """
     if all(array.flags.c_contiguous for array in arrays):
-        return {"layout": "c"}
+        return "c", 0.0
+    swept = float(sum(_lines_bytes(array) for array in arrays))
     axes = [axis for axis, length in enumerate(shape) if length > 1]
     strides = [np.broadcast_to(array, shape).strides for array in arrays]
     apart = axes and any(
         s[axes[-1]] not in (0, array.itemsize) for s, array in zip(strides, arrays, strict=True)
     )
-    return {
-        "layout": "g" if apart else "s",
-        "swept_bytes": float(sum(map(_lines_bytes, arrays))),
-        "span_bytes": float(sum(map(_extent_bytes, arrays))),
-    }
-
-
-def _extent_bytes(array: Array) -> int:
-    """Bytes from an array's first element to its last."""
-    steps = zip(array.strides, array.shape, strict=True)
-    return array.itemsize + sum(abs(stride) * (length - 1) for stride, length in steps)
+    return ("g" if apart else "s"), swept
 
 
 def _lines_bytes(array: Array) -> int:
@@ -321,15 +318,13 @@ def _record_elementwise(tape: Tape, ufunc: np.ufunc, inputs: list[Any], out: Any
     result = out if out is not None else TracedArray.empty(shape, dtype, tape)
     data = result.data
     walked = arrays if compares else [*arrays, data]
-    walk: dict[str, Any]
+    swept = 0.0
     if len({array.dtype for array in walked}) > 1:
-        walk = {"layout": "x"}
+        layout = "x"
     elif any(array.size < data.size for array in arrays):
-        walk = {"layout": "b"}
+        layout = "b"
     else:
-        walk = _walk(shape, walked)
-        if walk["layout"] != "c" and any(np.may_share_memory(array, data) for array in arrays):
-            walk["layout"] += "a"
+        layout, swept = _walk(shape, walked)
     elements = data.size
     tape.record(
         "transcendental" if ufunc.__name__ in TRANSCENDENTAL else "elementwise",
@@ -339,8 +334,9 @@ def _record_elementwise(tape: Tape, ufunc: np.ufunc, inputs: list[Any], out: Any
         bytes=float(sum(array.nbytes for array in arrays) + data.nbytes),
         allocated_bytes=0.0 if out is not None else float(data.nbytes),
         elem_bytes=max(array.itemsize for array in walked),
+        layout=layout,
         inner=_run(shape, [*arrays, data]),
-        **walk,
+        swept_bytes=swept,
     )
     return result
 
