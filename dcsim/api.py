@@ -57,11 +57,13 @@ def run(
     seed: int | None = None,
     profile: "Profile | str | Path | None" = None,
     measure: bool = False,
+    audit: bool = False,
     progress: "Progress | None" = None,
 ) -> Result:
     """Simulate the scenario as given; a layout that it leaves open is the fastest that fits.
 
-    Arguments and errors as for `plan`; InputError as well when no layout fits.
+    Arguments and errors as for `plan`; InputError as well when no layout fits. `audit`
+    re-checks every invariant of the simulation after each event.
     """
     from dcsim.planner import run as simulate
 
@@ -71,6 +73,7 @@ def run(
         _profile(profile),
         seed=resolved.seed if seed is None else seed,
         measure=measure,
+        audit=audit,
         progress=progress,
     )
 

@@ -172,7 +172,11 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class FailureRates:
-    """A named set of failure classes, in failures per accelerator-second."""
+    """A named set of failure classes, in failures per accelerator-second.
+
+    Times between failures of a node are Weibull of `shape` (1: exponential); a class takes
+    `nodes_at_once` neighbouring nodes (one where it is not named).
+    """
 
     name: str
     per_accelerator_s: Mapping[str, float]
@@ -184,6 +188,8 @@ class FailureRates:
     detect_source: Source | None = None
     restart_source: Source | None = None
     repair_source: Source | None = None
+    shape: float = 1.0
+    nodes_at_once: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

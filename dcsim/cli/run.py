@@ -22,6 +22,9 @@ def command(
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure the real jobs again.")
     ] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Re-check every invariant after each event.")
+    ] = False,
 ) -> None:
     """Simulate the scenario as given; an open layout is the fastest that fits."""
     from dcsim import api
@@ -32,5 +35,7 @@ def command(
     loaded = api.load_scenario(scenario)
     used = read_profile(profile)
     with reporting() as progress:
-        result = api.run(loaded, seed=seed, profile=used, measure=measure, progress=progress)
+        result = api.run(
+            loaded, seed=seed, profile=used, measure=measure, audit=audit, progress=progress
+        )
     deliver(result, loaded, out, as_json, time.monotonic() - began)

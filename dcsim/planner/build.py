@@ -7,6 +7,7 @@ import numpy as np
 
 from dcsim.catalogue.records import FailureRates
 from dcsim.cost import storage_servers
+from dcsim.planner.build_policies import policy_fields, trace_jobs, traces
 from dcsim.planner.screen import Step
 from dcsim.planner.space import ClusterOption
 from dcsim.planner.tiers import (
@@ -121,6 +122,8 @@ def failure_classes(rates: FailureRates | None) -> tuple[FailureClass, ...]:
             takes_node=name not in KEEPS_NODE,
             planned=name in PLANNED,
             silent=name in SILENT,
+            shape=rates.shape,
+            nodes_at_once=rates.nodes_at_once.get(name, 1),
         )
         for name, rate in sorted(rates.per_accelerator_s.items())
     )
@@ -165,6 +168,8 @@ def training_job(step: Step, scenario: Scenario, saved: Recovery | None = None) 
         restore_bytes=size,
         start_s=rates.restart_s if rates else 0.0,
         priority=work.priority,
+        user=work.user,
+        resume_s=rates.restart_s if rates else 0.0,
     )
 
 
@@ -184,13 +189,19 @@ def simulation_spec(
     return SimulationSpec(
         pools=pools if local is None else (*pools, _local_pool(local)),
         jobs=tuple(training_job(step, scenario) for step in steps)
-        + (_real_jobs(real, local.name) if local else ()),
+        + (_real_jobs(real, local.name) if local else ())
+        + tuple(
+            job
+            for work in traces(scenario)
+            for job in trace_jobs(work, option.groups, spares, REPEAT)
+        ),
         storage=storage_spec(scenario.cluster),
         routes=storage_routes(option.fabric) if option.fabric is not None else None,
         failures=failure_classes(scenario.policies.failures),
         scheduler=scenario.policies.scheduler,
         placement=scenario.policies.placement,
         spares={pool.name: spares for pool in pools if spares},
+        **policy_fields(scenario),
     )
 
 

@@ -20,6 +20,7 @@ from dcsim.planner.build import (
     storage_spec,
     training_job,
 )
+from dcsim.planner.build_policies import traces
 from dcsim.planner.outcomes import Outcome
 from dcsim.planner.sampling import Scores
 from dcsim.planner.screen import Step
@@ -151,6 +152,13 @@ def expected_outcome(
         for step, time, start in zip(steps, times, starts, strict=True)
     }
     finish |= {name: np.full_like(scores.power, end) for name, end in _real_ends(real).items()}
+    finish |= {
+        work.name: np.full_like(
+            scores.power,
+            float((work.trace.submit_s + work.trace.run_s).max() - work.trace.submit_s.min()),
+        )
+        for work in traces(scenario)
+    }
     makespan = np.max(list(finish.values()), axis=0)
     seconds = _accelerator_seconds(steps, times, makespan * option.accelerators)
     queued = sum(

@@ -39,7 +39,9 @@ def run_spec(
         for step in steps
     }
     jobs = tuple(
-        replace(job, step_s=drawn[job.name]) if isinstance(job, TrainingJobSpec) else job
+        replace(job, step_s=drawn[job.name])
+        if job.name in drawn and isinstance(job, TrainingJobSpec)
+        else job
         for job in spec.jobs
     )
     return replace(spec, jobs=jobs)

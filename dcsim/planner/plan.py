@@ -42,6 +42,7 @@ def run(
     *,
     seed: int,
     measure: bool = False,
+    audit: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Simulate `scenario` as it is given; an open layout is the fastest that fits.
@@ -60,5 +61,6 @@ def run(
         progress or Silent(),
         finalists=1,
         as_given=True,
+        audit=audit,
     )
     return run_result(found)

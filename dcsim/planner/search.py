@@ -68,20 +68,24 @@ def search(
     progress: Progress,
     finalists: int,
     as_given: bool = False,
+    audit: bool = False,
 ) -> Search:
     """Screen the layouts on `options`, simulate up to `finalists` candidates (and every
-    one that would be recommended), and judge all on one basis."""
+    one that would be recommended), and judge all on one basis.
+
+    `audit` re-checks every invariant of the simulation after each of its events.
+    """
     real = measure_real_jobs(scenario, measure, progress)
     used = update_with_runs(profile, [run for _, run in real])
     space = _screened(scenario, options, used, progress, as_given)
     scores = _scores(scenario, options, seed)
     drafts = kept(evaluate_expected(space.candidates, scenario, scores, real))
     first = choose_finalists(drafts, finalists)
-    simulated, specs = _simulate(first, scenario, scores, real, progress)
+    simulated, specs = _simulate(first, scenario, scores, real, progress, audit)
     candidates = _on_one_basis(drafts, simulated, scenario, scores, real)
     while (chosen := recommend(candidates)) is not None and chosen.id not in simulated:
         # Simulation moved the figures so that an unsimulated candidate now wins.
-        more, more_specs = _simulate([chosen], scenario, scores, real, progress)
+        more, more_specs = _simulate([chosen], scenario, scores, real, progress, audit)
         simulated, specs = simulated | more, specs | more_specs
         candidates = _on_one_basis(drafts, simulated, scenario, scores, real)
     return Search(scenario, seed, used, real, scores, space, tuple(candidates), specs)
@@ -186,6 +190,7 @@ def _simulate(
     scores: Scores,
     real: Real,
     progress: Progress,
+    audit: bool,
 ) -> tuple[dict[str, Candidate], dict[str, SimulationSpec]]:
     done, seeds = 0, len(scores.seeds)
 
@@ -202,9 +207,8 @@ def _simulate(
     progress.start("simulating", f"{finalists} × {seeds} seeds", len(chosen) * seeds)
     tasks = []
     for candidate in chosen:
-        specs[candidate.id] = simulation_spec(
-            candidate.option, candidate.steps, real, scenario, candidate.spares
-        )
+        spec = simulation_spec(candidate.option, candidate.steps, real, scenario, candidate.spares)
+        specs[candidate.id] = replace(spec, audit=audit)
         tasks += run_specs(specs[candidate.id], candidate.steps, scores)
     runs = simulate_all(tasks, ran)
     for i, candidate in enumerate(chosen):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dcsim import catalogue
 from dcsim._version import __version__
 from dcsim.calibration import chain
+from dcsim.planner.build_policies import traces
 from dcsim.planner.candidates import Candidate
 from dcsim.planner.choose import binding_constraints, compare, nearest_miss
 from dcsim.planner.finalists import representative, run_spec
@@ -30,6 +31,7 @@ from dcsim.planner.tables import (
     record_tables,
     run_rows,
     sharing_rows,
+    wait_rows,
 )
 from dcsim.planner.trust import heldout_rows, published_rows
 from dcsim.records import Interval, Result
@@ -115,6 +117,7 @@ def run_result(found: Search) -> Result:
         "configuration": candidate_record(only),
         "jobs": tables["jobs"].to_dict("records") if "jobs" in tables else [],
         "runs": len(found.scores.seeds),
+        "waits": tables["waits"].to_dict("records") if "waits" in tables else [],
         "objectives": [v.to_json() for v in only.verdicts],
     }
     return Result(
@@ -186,6 +189,8 @@ def _shared_tables(
     if record is not None:
         tables |= record_tables(record)
         tables["jobs"] = frame(job_rows(record, shown.steps, runs))
+        if any(job.kind == "trace" for job in record.jobs):
+            tables["waits"] = frame(wait_rows(record), "waits")
         tables["sharing"] = frame(_sharing_rows(found, shown), "sharing")
         storage = storage_rows(found.specs[shown.id].storage, record)
         tables["storage"] = frame(storage, "storage")
@@ -235,7 +240,8 @@ def _chain_rows(found: Search, shown: Candidate, record: SimulationRecord | None
 
 
 def _inputs(found: Search) -> dict[str, bytes]:
-    return {found.scenario.path.name: found.scenario.text}
+    inputs = {found.scenario.path.name: found.scenario.text}
+    return inputs | {work.path.name: work.text for work in traces(found.scenario)}
 
 
 def _command(kind: str, found: Search) -> str:

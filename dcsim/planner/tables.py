@@ -17,7 +17,7 @@ from dcsim.records.profile import Profile
 from dcsim.records.real_run import RealRun
 from dcsim.scenario.resolved import Scenario
 from dcsim.simulation import SimulationRecord, SimulationSpec, sharing
-from dcsim.simulation.record import TIMELINE_SERIES
+from dcsim.simulation.record import TIMELINE_SERIES, JobRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +48,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "sharing": ("job", "alone_s", "shared_s", "slowdown", "at_fault"),
     "load": ("time_s", "name", "share"),
+    "waits": ("by", "class", "jobs", "unstarted", "mean_s", "p50_s", "p95_s", "max_s"),
     "servers": ("name", "read_bytes", "written_bytes", "missing_s", "away_s"),
     "storage": ("item", "value", "unit", "reason"),
     "links": ("name", "capacity_bytes_per_s", "mean_share", "peak_share", "bytes"),
@@ -267,6 +268,34 @@ def job_rows(record: SimulationRecord, steps: Sequence[Step], real: Sequence[Rea
     ]
 
 
+def wait_rows(record: SimulationRecord) -> Rows:
+    """The table `waits`: how long jobs of traces waited, by size, owner, priority and in all.
+
+    Of jobs that have started; `unstarted` counts the others.
+    """
+    classes: dict[tuple[str, str], list[JobRecord]] = {}
+    for job in record.jobs:
+        if job.kind == "trace":
+            size = str(1 << (job.accelerators - 1).bit_length())
+            keys = [("all", ""), ("size up to", size), ("priority", str(job.priority))]
+            keys += [("user", job.user)] if job.user else []
+            keys += [("group", job.group)] if job.group else []
+            for key in keys:
+                classes.setdefault(key, []).append(job)
+    rows: Rows = []
+    for (by, name), members in sorted(classes.items()):
+        waits = np.array([job.wait_s for job in members if np.isfinite(job.start_s)])
+        row: dict[str, Any] = {"by": by, "class": name, "jobs": len(members)}
+        row["unstarted"] = len(members) - len(waits)
+        for column, value in (
+            ("mean_s", np.mean), ("p50_s", np.median),
+            ("p95_s", lambda w: np.percentile(w, 95)), ("max_s", np.max),
+        ):  # fmt: skip
+            row[column] = float(value(waits)) if len(waits) else None
+        rows.append(row)
+    return rows
+
+
 def record_tables(record: SimulationRecord) -> dict[str, "pd.DataFrame"]:
     """The tables `nodes`, `links`, `servers`, `events`, `timeline` and `load` of one run."""
     nodes, links = record.nodes, record.links
@@ -355,6 +384,9 @@ def sharing_rows(spec: SimulationSpec, seed: int) -> Rows:
     """
     scripted = spec.storage is not None and spec.storage.upkeep is not None
     if len(spec.jobs) < 2 and not scripted:
+        return []
+    if any(getattr(job, "work", "") == "trace" for job in spec.jobs):
+        # Jobs of a trace move no bytes, and each would have to be run alone.
         return []
     return [
         {

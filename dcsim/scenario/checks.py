@@ -7,7 +7,7 @@ from dcsim import catalogue
 from dcsim.scenario.fallbacks import REHEARSAL_NODES, STORAGE_SYSTEM, TOPOLOGY
 from dcsim.scenario.faults import Problem
 from dcsim.scenario.redundancy import read_redundancy
-from dcsim.scenario.schema import NodesPart, RealPart, ScenarioFile, TrainingPart
+from dcsim.scenario.schema import NodesPart, RealPart, ScenarioFile, TracePart, TrainingPart
 from dcsim.units import QuantityError, number, parse_date, shown
 
 Check = Callable[[ScenarioFile], Iterator[Problem]]
@@ -379,7 +379,39 @@ def rehearsed_jobs_fit(file: ScenarioFile) -> Iterator[Problem]:
             )
 
 
+def windows_lie_in_the_cluster(file: ScenarioFile) -> Iterator[Problem]:
+    """A window closes nodes that there are, for some time."""
+    counts = {group.name: group.count for group in file.cluster.nodes}
+    for index, window in enumerate(file.policies.windows if file.policies else ()):
+        path = ("policies", "windows", index)
+        if window.nodes not in counts:
+            yield Problem(
+                (*path, "nodes"),
+                f'there are no nodes called "{window.nodes}"; '
+                f"{catalogue.suggest(window.nodes, counts)}",
+            )
+        elif not window.first <= window.last < counts[window.nodes]:
+            last = counts[window.nodes] - 1
+            yield Problem((*path, "last"), f"{window.nodes} has nodes 0 to {last}, first to last")
+        if window.end <= window.start:
+            yield Problem((*path, "end"), "the window ends before it starts; write a later end")
+
+
+def traces_have_nodes(file: ScenarioFile) -> Iterator[Problem]:
+    """A trace runs on nodes that there are."""
+    names = [group.name for group in file.cluster.nodes if not _is_local(group)]
+    for index, work in enumerate(file.workload):
+        if isinstance(work, TracePart) and (not names or work.group not in (None, *names)):
+            yield Problem(
+                ("workload", index, "group" if work.group else "file"),
+                "the jobs of a trace need a group of nodes with accelerators"
+                + (f"; there are {', '.join(names)}" if names else ""),
+            )
+
+
 CHECKS: tuple[Check, ...] = (
+    windows_lie_in_the_cluster,
+    traces_have_nodes,
     names_differ,
     total_is_no_name,
     start_is_a_date,

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from dcsim import catalogue
 from dcsim.records import Fault
-from dcsim.scenario.schema import LATER_KINDS, Part, ScenarioFile
+from dcsim.scenario.part import Part
+from dcsim.scenario.schema import LATER_KINDS, ScenarioFile
 from dcsim.scenario.values import ValueProblems
 from dcsim.scenario.yaml_text import Document, Path, dotted
 from dcsim.units import one_line, shown

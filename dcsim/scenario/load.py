@@ -17,9 +17,10 @@ from dcsim.scenario.faults import (
     to_faults,
     unknown_keys,
 )
+from dcsim.scenario.part import Part
 from dcsim.scenario.resolve import resolve
 from dcsim.scenario.resolved import Scenario
-from dcsim.scenario.schema import Part, ScenarioFile
+from dcsim.scenario.schema import ScenarioFile
 from dcsim.scenario.yaml_text import Document, read_document
 
 _JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"

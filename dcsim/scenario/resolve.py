@@ -29,6 +29,7 @@ from dcsim.scenario.fallbacks import (
     TWO_BYTE_VOCABULARY,
 )
 from dcsim.scenario.redundancy import read_redundancy
+from dcsim.scenario.resolve_policies import failure_rates, scheduling, trace_work
 from dcsim.scenario.resolved import (
     CheckpointPolicy,
     Cluster,
@@ -54,6 +55,7 @@ from dcsim.scenario.schema import (
     LossPart,
     MoneyPart,
     NetworkPart,
+    NodesPart,
     ObjectivePart,
     PlanPart,
     PoliciesPart,
@@ -62,6 +64,7 @@ from dcsim.scenario.schema import (
     ScenarioFile,
     SitePart,
     StoragePart,
+    TracePart,
     TrainingPart,
 )
 from dcsim.scenario.vary import ALL, Vary
@@ -104,8 +107,11 @@ def resolve(file: ScenarioFile, path: Path, text: bytes) -> Scenario:
         seed=gaps.fill(file.seed, "seed", 0, "any seed gives a fair draw; fixed to repeat it"),
         site=_site(file.site or SitePart(), gaps),
         cluster=_cluster(file, gaps),
-        workload=tuple(_work(work, gaps) for work in file.workload),
-        policies=_policies(file.policies or PoliciesPart(), gaps),
+        workload=tuple(
+            trace_work(work, path) if isinstance(work, TracePart) else _work(work, gaps)
+            for work in file.workload
+        ),
+        policies=_policies(file.policies or PoliciesPart(), file.cluster.nodes, gaps),
         money=_money(file.money or MoneyPart(), gaps),
         plan=_plan(file.plan or PlanPart(), gaps),
         objectives=tuple(_objective(part, file, gaps) for part in file.objectives),
@@ -285,6 +291,7 @@ def _training(part: TrainingPart, gaps: Gaps) -> TrainingWork:
             f"token numbers of a vocabulary of {card.vocab:,}",
         ),
         group=part.group,
+        user=part.user or "",
         dataset_tokens=part.dataset,
         file_bytes=part.file or 0.0,
         shuffle=True if part.shuffle is None else part.shuffle,
@@ -335,7 +342,7 @@ def _rehearsal(part: RehearsalPart, gaps: Gaps) -> Rehearsal:
     )
 
 
-def _policies(part: PoliciesPart, gaps: Gaps) -> Policies:
+def _policies(part: PoliciesPart, nodes: list[NodesPart], gaps: Gaps) -> Policies:
     interval: float | None = None
     if part.checkpoint is None:
         gaps.note("policies.checkpoint.interval", "optimal", "least expected loss to failures")
@@ -362,8 +369,9 @@ def _policies(part: PoliciesPart, gaps: Gaps) -> Policies:
             local_interval_s=part.checkpoint.local if part.checkpoint else None,
             local_copies=(part.checkpoint.copies if part.checkpoint else None) or 1,
         ),
-        failures=None if rates == "none" else catalogue.failure_rates(rates),
+        failures=failure_rates(part.failures, rates),
         spares=gaps.fill(part.spares, "policies.spares", 0, "no node stands idle on purpose"),
+        scheduling=scheduling(part, nodes),
     )
 
 

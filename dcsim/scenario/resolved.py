@@ -12,6 +12,7 @@ from dcsim.catalogue.records import (
     StorageSystem,
 )
 from dcsim.records import Source
+from dcsim.workload.traces import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ class TrainingWork:
     priority: int
     bytes_per_token: float
     group: str | None = None
+    user: str = ""
     dataset_tokens: float | None = None
     file_bytes: float = 0.0
     shuffle: bool = True
@@ -167,7 +169,24 @@ class RealWork:
     kill_after_s: float | None = None
 
 
-Work = TrainingWork | RealWork
+@dataclass(frozen=True, slots=True)
+class TraceWork:
+    """Jobs of a trace, on the nodes of `group` (None: the first).
+
+    Submissions count from the trace's first. Jobs save every `checkpoint_interval_s` (None:
+    never) and stand for `resume_s` before they go on.
+    """
+
+    name: str
+    path: Path
+    text: bytes
+    trace: Trace
+    group: str | None = None
+    checkpoint_interval_s: float | None = None
+    resume_s: float = 0.0
+
+
+Work = TrainingWork | RealWork | TraceWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +205,59 @@ class CheckpointPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeWindow:
+    """Nodes `first` up to `last` (exclusive) of `group`, kept for `owner` or (None) for work
+    on them, from `start_s` to `end_s`."""
+
+    group: str
+    first: int
+    last: int
+    start_s: float
+    end_s: float
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpotNodes:
+    """Mean time that a node stays, notice before it goes, mean time that it is away."""
+
+    stay_s: float
+    notice_s: float
+    away_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlowNodes:
+    """Each node becomes slow every `every_s` in the mean; see the simulation's stragglers."""
+
+    every_s: float
+    slowdown: float
+    log_spread: float
+    detect_s: float
+    repair_s: float
+    evict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduling:
+    """Who may use which nodes when, and what befalls nodes besides failures.
+
+    `quotas` limit users or groups (`quota_by`) by name, the empty name all others; `spot` is
+    by node group, `lemons` a share of nodes and how much more often they fail.
+    """
+
+    rack_nodes: int = 4
+    migrate: bool = False
+    quotas: Mapping[str, int] = field(default_factory=dict)
+    quota_by: str = "group"
+    windows: tuple[NodeWindow, ...] = ()
+    tuning: Mapping[str, float] = field(default_factory=dict)
+    spot: Mapping[str, SpotNodes] = field(default_factory=dict)
+    lemons: tuple[float, float] | None = None
+    slow: SlowNodes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """What decides while the cluster runs."""
 
@@ -194,6 +266,7 @@ class Policies:
     checkpoint: CheckpointPolicy
     failures: FailureRates | None
     spares: int
+    scheduling: Scheduling = field(default_factory=Scheduling)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,19 @@ These hold what the user wrote, checked value by value; `checks` looks across th
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from dcsim import catalogue
+from dcsim.scenario.part import Count, Duration, Part, PositiveDuration
+from dcsim.scenario.schema_policies import (
+    LemonsPart,
+    QuotaPart,
+    SpotPart,
+    StragglersPart,
+    TogetherPart,
+    TuningPart,
+    WindowPart,
+)
 from dcsim.scenario.targets import Target, read_target
 from dcsim.scenario.values import Flag, Known, Name, Quantity, Sides, Text, Whole, listed, named
 from dcsim.scenario.vary import Vary, VaryReader
@@ -25,20 +35,7 @@ SoftwareName = Annotated[str, Known("training software", generations, software)]
 Rates = Annotated[
     str, Known("set of failure rates", listed("failures"), catalogue.failure_rates, extra=("none",))
 ]
-Duration = Annotated[float, Quantity("time", most=3.2e10)]
-PositiveDuration = Annotated[float, Quantity("time", positive=True, most=3.2e10)]
-Count = Annotated[int, Whole(1, 1_000_000)]
 Degree = Annotated[int, Whole(1, 1_000_000)]
-
-
-class Part(BaseModel):
-    """Base of all mappings: no unknown keys, nothing changes after reading.
-
-    `later` names keys of the design that this version does not read yet.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    later: ClassVar[Mapping[str, str]] = {}
 
 
 class SitePart(Part):
@@ -59,6 +56,7 @@ class NodesPart(Part):
     name: Annotated[str, Name()]
     node: NodeName
     count: Count
+    spot: SpotPart | None = None
 
 
 class NetworkPart(Part):
@@ -148,6 +146,7 @@ class TrainingPart(Part):
     software: SoftwareName | None = None
     accelerators: Count | None = None
     group: Annotated[str, Name()] | None = None
+    user: Annotated[str, Text()] | None = None
     submit: Duration | None = None
     priority: Annotated[int, Whole(0, 1000)] | None = None
     bytes_per_token: Annotated[float, Quantity("count", positive=True, most=1e9)] | None = None
@@ -187,6 +186,22 @@ class RealPart(Part):
     kill: PositiveDuration | None = None
 
 
+class TracePart(Part):
+    """Jobs of a trace: times, sizes and owners, without what they compute.
+
+    They save every `checkpoint` (left out: a failure starts them anew) and, stopped or
+    failed, stand for `resume` before they go on.
+    """
+
+    name: Annotated[str, Name()]
+    kind: Literal["trace"]
+    file: Annotated[str, Text()]
+    format: Annotated[str, Text()] | None = None
+    group: Annotated[str, Name()] | None = None
+    checkpoint: PositiveDuration | None = None
+    resume: Duration | None = None
+
+
 class CheckpointPart(Part):
     """When a training job saves its state."""
 
@@ -198,9 +213,16 @@ class CheckpointPart(Part):
 
 
 class FailuresPart(Part):
-    """How often things break."""
+    """How often things break, and what follows; left out, as the set of rates says."""
 
     rates: Rates
+    detect: Duration | None = None
+    restart: Duration | None = None
+    repair: Duration | None = None
+    shape: Annotated[float, Quantity("count", positive=True, most=10.0)] | None = None
+    lemons: LemonsPart | None = None
+    together: list[TogetherPart] = Field(default_factory=list)
+    stragglers: StragglersPart | None = None
 
 
 class PoliciesPart(Part):
@@ -211,6 +233,12 @@ class PoliciesPart(Part):
     checkpoint: CheckpointPart | None = None
     failures: FailuresPart | None = None
     spares: Annotated[int, Whole(0, 1_000_000)] | None = None
+    rack: Count | None = None
+    migrate: Annotated[bool, Flag()] | None = None
+    quotas: list[QuotaPart] = Field(default_factory=list)
+    quota_by: Literal["user", "group"] | None = None
+    windows: list[WindowPart] = Field(default_factory=list)
+    tuning: TuningPart | None = None
 
 
 class RehearsalPart(Part):
@@ -270,17 +298,17 @@ class ScenarioFile(Part):
     start: Annotated[str, Text()] | None = None
     site: SitePart | None = None
     cluster: ClusterPart
-    workload: list[Annotated[TrainingPart | RealPart, Field(discriminator="kind")]] = Field(
-        min_length=1
+    workload: list[Annotated[TrainingPart | RealPart | TracePart, Field(discriminator="kind")]] = (
+        Field(min_length=1)
     )
     policies: PoliciesPart | None = None
     rehearsal: RehearsalPart | None = None
     money: MoneyPart | None = None
     plan: PlanPart | None = None
-    objectives: list[ObjectivePart] = []
+    objectives: list[ObjectivePart] = Field(default_factory=list)
 
     later: ClassVar[Mapping[str, str]] = {"offers": _LATER, "tenants": _LATER, "include": _LATER}
 
 
 #: Kinds of workload of the design that this version does not read yet.
-LATER_KINDS = ("serving", "trace")
+LATER_KINDS = ("serving",)

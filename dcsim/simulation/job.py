@@ -58,6 +58,8 @@ class Job:
         self.pool = pool
         self.accelerators = spec.accelerators
         self.width = spec.accelerators
+        self.user = str(getattr(spec, "user", ""))
+        self.group = str(getattr(spec, "group", ""))
         self.can_stop = False
         self.attained_s = 0.0
         self.held_since_s = 0.0
@@ -186,6 +188,9 @@ class Job:
             written_bytes=self.written_bytes,
             status=self.status,
             seconds=dict(self.seconds),
+            user=self.user,
+            group=self.group,
+            priority=self.priority,
         )
 
     def _run(self) -> Phases:

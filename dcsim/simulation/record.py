@@ -75,6 +75,9 @@ class JobRecord:
     written_bytes: float
     status: str
     seconds: Mapping[str, float]
+    user: str = ""
+    group: str = ""
+    priority: int = 0
 
     @property
     def run_s(self) -> float:

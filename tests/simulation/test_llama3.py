@@ -25,7 +25,11 @@ from dcsim.simulation import (
 
 ACCELERATORS, WINDOW_S = 16_384, 54 * DAY
 CHECKPOINT_BYTES, STORAGE_BYTES_PER_S = 5.29e12, 2e12
-DETECT_S, RESTART_S, REPAIR_S = 150.0, 600.0, DAY
+DETECT_S, RESTART_S, REPAIR_S = (
+    catalogue.failure_rates("llama3").detect_s,
+    catalogue.failure_rates("llama3").restart_s,
+    DAY,
+)
 PLANNED = 47
 INTERRUPTIONS = 466
 
