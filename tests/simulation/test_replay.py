@@ -119,32 +119,39 @@ def brute_force(rows, policy: str, n_nodes: int, per_node: int, pool: bool) -> l
     return [start[j] for j in range(len(rows))]
 
 
-def brute_conservative(rows, capacity: int) -> list[float]:
-    """Reservations over unit time steps; all times are small whole numbers."""
-    horizon = 4000
-    free = np.full(horizon, capacity)
+def brute_conservative(rows, n_nodes: int, per_node: int) -> list[float]:
+    """Reservations of time and nodes over unit time steps; all times are small whole numbers."""
+    horizon = 2000
+    free = np.full((horizon, n_nodes), per_node)
     order = sorted(range(len(rows)), key=lambda j: (rows[j][0], j))
     est = {j: int(max(rows[j][3], rows[j][1])) for j in order}
     reserved: dict[int, int] = {}
+    where: dict[int, dict[int, int]] = {}
     started: set[int] = set()
 
-    def reserve(j: int, now: int) -> None:
-        t = now
-        while (free[t : t + est[j]] < rows[j][2]).any():
-            t += 1
-        free[t : t + est[j]] -= rows[j][2]
-        reserved[j] = t
+    def take(j: int, begin: int, sign: int) -> None:
+        for node, count in where[j].items():
+            free[begin : reserved[j] + est[j], node] -= sign * count
 
-    for now in range(horizon // 2):
-        early = False
-        for j in started:
-            end = reserved[j] + int(rows[j][1])
-            if end == now and est[j] > rows[j][1]:
-                free[now : reserved[j] + est[j]] += rows[j][2]
-                early = True
-        if early:
-            for j in [j for j in order if j in reserved and j not in started]:
-                free[reserved[j] : reserved[j] + est[j]] += rows[j][2]
+    def reserve(j: int, now: int) -> None:
+        cluster = BruteNodes(n_nodes, per_node, pool=False)
+        for t in range(now, horizon):
+            cluster.free = free[t : t + est[j]].min(axis=0).tolist()
+            placement = cluster.choose(rows[j][2])
+            if placement is not None:
+                reserved[j], where[j] = t, placement
+                return take(j, t, 1)
+
+    now = -1
+    while len(started) < len(rows):
+        now += 1
+        ended = [j for j in started if reserved[j] + int(rows[j][1]) == now]
+        early = [j for j in ended if est[j] > rows[j][1]]
+        for j in early:
+            take(j, now, -1)
+        for j in [j for j in order if early and j in reserved and j not in started]:
+            if reserved[j] > now:
+                take(j, reserved[j], -1)
                 reserve(j, now)
         for j in order:
             if rows[j][0] == now:
@@ -195,14 +202,22 @@ def test_a_reservation_falls_due_on_an_idle_cluster() -> None:
     for pool in (True, False):
         nodes, per_node = (8, 1) if pool else (1, 8)
         done = replay(make_trace(rows), "conservative", nodes, per_node, pool=pool)
-        assert done.start_s.tolist() == brute_conservative(rows, 8) == [0, 10, 33, 1, 2, 10, 19]
+        assert done.start_s.tolist() == [0, 10, 33, 1, 2, 10, 19] == brute_conservative(rows, 1, 8)
 
 
 @settings(max_examples=40, deadline=None)
 @given(rows=jobs)
 def test_conservative_equals_brute_force(rows) -> None:
     done = replay(make_trace(rows), "conservative", 12, 1, pool=True)
-    assert done.start_s.tolist() == brute_conservative(rows, 12)
+    assert done.start_s.tolist() == brute_conservative(rows, 1, 12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=jobs)
+def test_conservative_on_nodes_equals_brute_force(rows) -> None:
+    done = replay(make_trace(rows), "conservative", 3, 4, pool=False)
+    assert done.start_s.tolist() == brute_conservative(rows, 3, 4)
+    assert audit(done) == []
 
 
 @pytest.mark.slow

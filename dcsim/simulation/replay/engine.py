@@ -88,7 +88,16 @@ def _start_on_nodes(
     arrays: tuple[Floats, Floats, Ints, Floats], policy: str, n_nodes: int, per_node: int
 ) -> tuple[Floats, Ints, Ints, Ints]:
     if policy == "conservative":
-        from dcsim.simulation.replay.conservative_nodes import replay_conservative_nodes
+        from dcsim.simulation.replay.conservative_nodes import (
+            MOST_PER_NODE,
+            replay_conservative_nodes,
+        )
+
+        if per_node > MOST_PER_NODE:
+            raise InputError(
+                f"conservative backfilling takes nodes of at most {MOST_PER_NODE:,} accelerators; "
+                f"replay these {per_node:,} as a pool with --gpus"
+            )
 
         return replay_conservative_nodes(*arrays, n_nodes, per_node)
     from dcsim.simulation.replay.nodes import replay_nodes
