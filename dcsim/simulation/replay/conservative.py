@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dcsim._jit import kernel
 from dcsim.simulation.replay.heap import pop, push
-from dcsim.simulation.replay.pool import remove_started
+from dcsim.simulation.replay.queue import remove_started
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

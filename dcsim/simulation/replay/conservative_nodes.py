@@ -13,7 +13,7 @@ from dcsim._jit import kernel
 from dcsim.scheduling.node_fit import place
 from dcsim.simulation.replay.heap import pop, push
 from dcsim.simulation.replay.nodes import placement_offsets
-from dcsim.simulation.replay.pool import remove_started
+from dcsim.simulation.replay.queue import remove_started
 
 Ints = NDArray[np.int64]
 Counts = NDArray[np.int16]  # few bytes, since the plan's rows are most of the traffic

@@ -12,7 +12,7 @@ from dcsim.scheduling.node_passes import (
     remove_running,
 )
 from dcsim.simulation.replay.heap import pop, push
-from dcsim.simulation.replay.pool import EASY, FIRST_FIT, SJF, enqueue, remove_started
+from dcsim.simulation.replay.queue import EASY, FIRST_FIT, SJF, enqueue, remove_started
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

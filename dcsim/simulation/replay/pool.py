@@ -11,36 +11,10 @@ from dcsim.scheduling.queue_passes import (
     remove_release,
 )
 from dcsim.simulation.replay.heap import pop, push
+from dcsim.simulation.replay.queue import EASY, FIRST_FIT, SJF, enqueue, remove_started
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-FCFS, SJF, FIRST_FIT, EASY = 0, 1, 2, 3
-
-
-@kernel("i8(i8[::1], i8, i8, f8[::1], i8, b1)")
-def enqueue(queue: Ints, head: int, tail: int, est: Floats, job: int, by_estimate: bool) -> int:
-    """Add `job` at the end, or at its place by (est, index); the new tail."""
-    i = tail
-    if by_estimate:
-        while i > head and est[queue[i - 1]] > est[job]:
-            queue[i] = queue[i - 1]
-            i -= 1
-    queue[i] = job
-    return tail + 1
-
-
-@kernel("i8(i8[::1], i8, i8, i8[::1], i8)")
-def remove_started(queue: Ints, head: int, tail: int, started: Ints, count: int) -> int:
-    """Close the gaps that started jobs leave behind the head; the new tail."""
-    write, skip = started[0], 0
-    for read in range(started[0], tail):
-        if skip < count and read == started[skip]:
-            skip += 1
-        else:
-            queue[write] = queue[read]
-            write += 1
-    return write
 
 
 @kernel("f8[::1](f8[::1], f8[::1], i8[::1], f8[::1], i8, i8)")
@@ -50,7 +24,7 @@ def replay_pool(
     """Start time of each job; jobs are sorted by submit, `procs` <= `capacity`, `est` >= `run`.
 
     At one timestamp: every completion, then every arrival, then one pass. `policy` is one
-    of the constants of this module. Shape (n,) in and out, seconds.
+    of the constants of `queue`. Shape (n,) in and out, seconds.
     """
     jobs = submit.size
     start = np.full(jobs, np.nan)

@@ -20,7 +20,7 @@ from dcsim.scheduling.sharing import (
 from dcsim.simulation.replay.heap import pop, push
 from dcsim.simulation.replay.options import Options
 from dcsim.simulation.replay.outcome import Replay, take_rows
-from dcsim.simulation.replay.pool import enqueue, remove_started
+from dcsim.simulation.replay.queue import enqueue, remove_started
 from dcsim.workload.traces import Trace, prepared
 
 Ints = NDArray[np.int64]

@@ -86,16 +86,21 @@ class _Closed(NamedTuple):
 @kernel()
 def _open_now(free: Ints, level: Ints, now: float, closed: _Closed) -> tuple[Ints, Ints]:
     """Free accelerators outside the windows that are closed now."""
-    shut = (closed.start <= now) & (now < closed.end)
-    if not shut.any():
+    any_shut = False
+    for w in range(closed.start.size):
+        any_shut = any_shut or closed.start[w] <= now < closed.end[w]
+    if not any_shut:
         return free, level
     left = free.copy()
-    for w in range(shut.size):
-        if shut[w] and free.size > 1:
-            left[closed.first[w] : closed.last[w]] = 0
-        elif shut[w]:
+    for w in range(closed.start.size):
+        if not closed.start[w] <= now < closed.end[w]:
+            continue
+        if free.size > 1:
+            for node in range(closed.first[w], closed.last[w]):
+                left[node] = 0
+        else:
             left[0] = max(0, left[0] - closed.units[w])
-    seen = np.zeros_like(level)
+    seen = np.zeros(level.size, np.int64)
     for units in left:
         seen[units] += 1
     return left, seen
@@ -112,7 +117,9 @@ def _sweep(
     mode: int,
 ) -> tuple[Floats, Floats, Ints]:
     """Waits of segments by reason (m, 4), event times (t,) and states (t, 7)."""
-    free = np.full(n_nodes, per_node)
+    free = np.zeros(n_nodes, np.int64)
+    for node in range(n_nodes):
+        free[node] = per_node
     level = np.zeros(per_node + 1, np.int64)
     level[per_node] = n_nodes
     idle = n_nodes * per_node
@@ -134,12 +141,14 @@ def _sweep(
                 continue
             one = held.of_class[segment]
             if kind == _QUEUE:
-                waited[segment] -= lasted[one]
+                for reason in range(4):
+                    waited[segment, reason] -= lasted[one, reason]
                 waiting[one] += 1
                 continue
             sign = 1 if kind == _START else -1
             if kind == _START:
-                waited[segment] += lasted[one]
+                for reason in range(4):
+                    waited[segment, reason] += lasted[one, reason]
                 waiting[one] -= 1
             for k in range(held.offsets[segment], held.offsets[segment + 1]):
                 node = held.nodes[k]
@@ -150,7 +159,9 @@ def _sweep(
             used[held.account[segment]] += sign * held.gpus[segment]
         after = events.time[i] if i < events.time.size else now
         left, seen = _open_now(free, level, now, closed)
-        room = left.sum() if left is not free else idle
+        room = 0
+        for units in range(seen.size):
+            room += units * seen[units]
         could_start = False
         for k in range(waiting.size):
             need, account = classes.need[k], classes.account[k]
@@ -165,10 +176,10 @@ def _sweep(
                 reason = 3
                 could_start = could_start or waiting[k] > 0
             lasted[k, reason] += after - now
+            states[steps, 1] += waiting[k]
+            states[steps, 2] += waiting[k] * need
         times[steps] = now
         states[steps, 0] = n_nodes * per_node - idle
-        states[steps, 1] = waiting.sum()
-        states[steps, 2] = (waiting * classes.need).sum()
         kind_of_idle = 0 if states[steps, 1] == 0 else (2 if could_start else 1)
         states[steps, 3 + kind_of_idle] = room
         states[steps, 6] = idle - room
