@@ -81,5 +81,6 @@ def _text(result: "Goodput") -> str:
         ("ETTR", f"{result.ettr:.3f}"),
         ("failures", f"{result.expected_failures:.3g} expected"),
         ("interval", f"{time(result.interval_s)}, best {time(result.best_interval_s)}"),
+        ("restart", f"a minute less would save {time(result.minute_less_restart_s)}"),
     )
     return "\n".join(f" {name:<12}  {text}".rstrip() for name, text in lines)

@@ -34,6 +34,14 @@ def test_simulation_meets_the_closed_form(more):
     assert result["best_interval_s"] / 60 == pytest.approx(117, abs=0.5)
 
 
+def test_a_minute_less_restart_is_worth_a_minute_a_failure_and_a_little_more():
+    result = document(*PUBLISHED)
+    saved = result["minute_less_restart_s"]
+    assert saved == pytest.approx(60 * result["expected_failures"], rel=0.001)
+    assert saved < 60 * result["expected_failures"]  # failures while restarting become fewer too
+    assert document(*PUBLISHED[:4], "--restart", "0s", *PUBLISHED[6:])["minute_less_restart_s"] == 0
+
+
 def test_one_seed_one_document():
     assert document(*PUBLISHED) == document(*PUBLISHED)
     assert document(*PUBLISHED, "--seed", "1") != document(*PUBLISHED)

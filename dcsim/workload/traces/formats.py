@@ -3,7 +3,9 @@
 Dates become seconds since the earliest submission of the file; numbers stay as they are.
 """
 
+import gzip
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from dcsim.workload.traces.columns import (
     seconds,
     texts_series,
 )
+from dcsim.workload.traces.files import open_bytes
 from dcsim.workload.traces.pai import is_pai, read_pai
 from dcsim.workload.traces.philly import read_philly
 from dcsim.workload.traces.trace import Trace
@@ -59,10 +62,18 @@ class Format:
 def read_trace(path: Path, source_format: str | None = None) -> Trace:
     """Read a job trace; the format is told by the file's ending and content unless named.
 
-    Raises `InputError` when the file is missing, empty or of no known format.
+    A file packed with gzip is unpacked. Raises `InputError` when the file is missing, empty,
+    damaged or of no known format.
     """
     if not path.is_file():
         raise InputError(Fault("no such file", file=str(path)))
+    try:
+        return _read(path, source_format)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise InputError(Fault("not a whole gzip file", file=str(path))) from None
+
+
+def _read(path: Path, source_format: str | None) -> Trace:
     if source_format is not None and source_format not in FORMATS:
         known = ", ".join(FORMATS)
         raise InputError(
@@ -90,9 +101,9 @@ def read_trace(path: Path, source_format: str | None = None) -> Trace:
 
 def _told_by_content(path: Path) -> str | None:
     """The format where ending or first line decide it without the columns' names."""
-    if path.suffix == ".swf":
+    if path.name.removesuffix(".gz").endswith(".swf"):
         return "swf"
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         first = file.readline()
     if first.lstrip()[:1] in (b"[", b"{"):
         return "philly"
@@ -132,7 +143,7 @@ def _detected(frame: "pd.DataFrame", path: Path) -> Format:
 def _read_csv(path: Path) -> tuple["pd.DataFrame", int]:
     import pandas as pd
 
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         first = file.readline()
         lines = sum(1 for line in file if line.strip())
     if not first.strip():
@@ -146,7 +157,7 @@ def _read_csv(path: Path) -> tuple["pd.DataFrame", int]:
 
 
 def _read_swf(path: Path) -> tuple["pd.DataFrame", int]:
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         lines = sum(1 for line in file if line.strip() and not line.lstrip().startswith(b";"))
     if not lines:
         raise InputError(Fault("the trace has no jobs", file=str(path)))
@@ -160,12 +171,15 @@ def _table(path: Path, **options: Any) -> "pd.DataFrame":
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.ParserWarning)
+        options |= {"on_bad_lines": "skip", "encoding_errors": "replace"}
         try:
-            return pd.read_csv(path, on_bad_lines="skip", encoding_errors="replace", **options)
+            with open_bytes(path) as file:
+                return pd.read_csv(file, **options)
         except pd.errors.ParserError:
             options["quoting"] = 3  # an unclosed quote: take quotes as any other character
         try:
-            return pd.read_csv(path, on_bad_lines="skip", encoding_errors="replace", **options)
+            with open_bytes(path) as file:
+                return pd.read_csv(file, **options)
         except pd.errors.ParserError as error:
             raise InputError(Fault(f"not a table: {error}", file=str(path))) from None
 

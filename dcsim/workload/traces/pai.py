@@ -12,6 +12,7 @@ import numpy as np
 
 from dcsim.records import Fault, InputError
 from dcsim.workload.traces.columns import numbers, texts
+from dcsim.workload.traces.files import open_bytes
 from dcsim.workload.traces.trace import Trace
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def read_pai(path: Path) -> Trace:
 
 
 def _tables(path: Path) -> tuple[Path, Path | None]:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        fields = file.readline().strip().split(",")
+    with open_bytes(path) as file:
+        fields = file.readline().decode("utf-8", "replace").strip().split(",")
     if len(fields) == len(TASK_COLUMNS):
         beside = path.with_name(path.name.replace("task", "job"))
         return path, beside if beside != path and beside.is_file() else None
@@ -76,10 +77,12 @@ def _tables(path: Path) -> tuple[Path, Path | None]:
 def _table(path: Path, columns: list[str]) -> "tuple[pd.DataFrame, int]":
     import pandas as pd
 
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         lines = sum(1 for line in file if line.strip())
     options: dict[str, Any] = {"header": None, "names": columns, "dtype": str, "index_col": False}
-    frame = pd.read_csv(path, on_bad_lines="skip", encoding_errors="replace", quoting=3, **options)
+    options |= {"on_bad_lines": "skip", "encoding_errors": "replace", "quoting": 3}
+    with open_bytes(path) as file:
+        frame = pd.read_csv(file, **options)
     complete = frame["status"].notna() & frame["job_name"].notna()
     complete &= frame["job_name"] != "job_name"
     header = int((frame["job_name"] == "job_name").sum())

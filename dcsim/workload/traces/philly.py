@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dcsim.records import Fault, InputError
+from dcsim.workload.traces.files import open_bytes
 from dcsim.workload.traces.trace import Trace
 
 _Row = tuple[str, float, float, float, int, str, str, str]
@@ -28,7 +29,8 @@ def read_philly(path: Path) -> Trace:
     a list or no entry is a job.
     """
     try:
-        listed = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        with open_bytes(path) as file:
+            listed = json.loads(file.read().decode("utf-8-sig", "replace"))
     except json.JSONDecodeError as error:
         message = f"not JSON: {error.msg}; Philly's cluster_job_log is one JSON list"
         raise InputError(Fault(message, str(path), error.lineno, error.colno)) from None

@@ -52,8 +52,8 @@ class Trace:
 def prepared(trace: Trace, largest: int) -> Trace:
     """Drop what cannot run on `largest` accelerators and make every estimate at least the run.
 
-    Reasons, each job counted once by the first that holds: a field is not a finite number,
-    negative submit time, no run time, no accelerators, more than the cluster has.
+    Reasons, each job counted once by the first that holds: a time is not a finite number, no
+    run time, no accelerators, more than the cluster has.
     """
     finite = np.isfinite(trace.submit_s) & np.isfinite(trace.run_s)
     checks = (

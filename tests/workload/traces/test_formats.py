@@ -1,5 +1,6 @@
 """Each trace format is read into the same arrays, with odd rows counted."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,30 @@ def test_estimates_below_the_run_time_are_raised(tmp_path: Path) -> None:
         write(tmp_path / "t.csv", "job_id,submit,run,procs,est\na,0,5,2,3\nb,0,5,2,\n")
     )
     assert prepared(trace, 8).est_s.tolist() == [5.0, 5.0]
+
+
+def test_packed_files_read_as_the_plain_ones_and_half_of_one_is_refused(tmp_path: Path) -> None:
+    swf = "; Version: 2.2\n1 0 10 100 4 -1 -1 8 200 -1 1 7 -1 -1 3 -1 -1 -1\n"
+    generic = "job_id,submit,run,procs\n" + "a,0,5,2\n" * 2000
+    for name, text in (("t.swf", swf), ("t.csv", generic)):
+        plain = read_trace(write(tmp_path / name, text))
+        whole = gzip.compress(text.encode())
+        (tmp_path / f"{name}.gz").write_bytes(whole)
+        packed = read_trace(tmp_path / f"{name}.gz")
+        assert packed.source_format == plain.source_format
+        assert packed.run_s.tolist() == plain.run_s.tolist()
+    (tmp_path / "half.csv").write_bytes(whole[: len(whole) - 10])
+    with pytest.raises(InputError, match="not a whole gzip file"):
+        read_trace(tmp_path / "half.csv")
+
+
+def test_a_hundred_thousand_bad_lines_are_told_in_a_few(tmp_path: Path) -> None:
+    bad = ["x,y,z,w\n", "1,,5,1\n", "1,1,-5,1\n", "1,1,5,0\n", "1,1,5,1,9,9\n", "1,nan,inf,9\n"]
+    text = "job_id,submit,run,procs\nok,0,5,1\n" + "".join(bad) * 20_000
+    trace = prepared(read_trace(write(tmp_path / "t.csv", text)), 8)
+    assert trace.job_id.tolist() == ["ok"]
+    assert sum(trace.dropped.values()) == len(bad) * 20_000
+    assert len(trace.dropped) < 6
 
 
 def test_swf_takes_allocated_processors_and_the_recorded_wait(tmp_path: Path) -> None:
