@@ -14,7 +14,8 @@ class Result:
 
     `summary` is the JSON document of the command (`plan` or `run`); `tables` maps a
     table name to a frame, each written as one Parquet file; `inputs` maps the name of
-    an input file to its bytes, kept by hash; `kind` is `plan` or `run`.
+    an input file to its bytes, kept by hash; `kind` is `plan` or `run`. `audit` is the
+    log of who read and wrote what (see `protection.audit`), empty where none was kept.
     """
 
     kind: str
@@ -22,3 +23,4 @@ class Result:
     tables: Mapping[str, "pd.DataFrame"]
     inputs: Mapping[str, bytes] = field(default_factory=dict)
     command: str = ""
+    audit: bytes = b""

@@ -1,8 +1,11 @@
 """Whether stored results are what was written, and whether their totals add up."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from dcsim.protection.audit import AUDIT_FILE, Head
+from dcsim.protection.audit import faults as audit_faults
 from dcsim.records import Fault, InputError
 from dcsim.store.layout import MANIFEST, sha256_of_file
 from dcsim.store.reading import Stored, read, read_manifest
@@ -12,15 +15,15 @@ from dcsim.store.totals import CHECKS
 def verify(directory: str | Path) -> list[Fault]:
     """Everything that is wrong with the results in `directory`, worst first.
 
-    First the files against the manifest (missing, or changed since they were written);
-    then, when all are there, totals derived again from the tables: the ledger sums to
+    First the audit log, record by record, and the files against the manifest (missing, or
+    changed since they were written); then, when all are there, totals derived again from the tables: the ledger sums to
     the capacity, money to its total, every objective's verdict follows from its figures
     and its runs, and no candidate dominates one that is said to be undominated. An empty
     list means that all holds. Raises InputError when the directory holds no results.
     """
     directory = Path(directory)
     manifest = read_manifest(directory)
-    faults = list(_file_faults(directory, manifest["files"]))
+    faults = [*_audit_faults(directory, manifest), *_file_faults(directory, manifest["files"])]
     if any(not (directory / name).is_file() for name in manifest["files"]):
         return faults
     try:
@@ -31,6 +34,22 @@ def verify(directory: str | Path) -> list[Fault]:
     for check in CHECKS:
         faults.extend(_guarded(check, stored))
     return faults
+
+
+def _audit_faults(directory: Path, manifest: Mapping[str, Any]) -> Iterator[Fault]:
+    """The first record of the audit log that is not what was written."""
+    known, path = manifest.get("audit"), directory / AUDIT_FILE
+    if not path.is_file():
+        return
+    if not known:
+        yield Fault(f"no audit log was written by dcsim, but there is {AUDIT_FILE}", str(directory))
+        return
+    try:
+        ended = Head(int(known["records"]), str(known["last"]))
+    except (KeyError, TypeError, ValueError):
+        yield Fault(f"{MANIFEST} does not say what the audit log ends in", str(directory))
+        return
+    yield from audit_faults(path.read_bytes(), ended, str(path))
 
 
 def _file_faults(directory: Path, files: dict) -> Iterator[Fault]:

@@ -6,11 +6,13 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from dcsim._version import __version__
+from dcsim.protection.audit import AUDIT_FILE, head
 from dcsim.records import Fault, InputError, Result
 from dcsim.store.canonical import canonical_json
 from dcsim.store.layout import (
@@ -105,6 +107,8 @@ def _build(result: Result, directory: Path, wall_time_s: float | None) -> None:
     tables = {name: frame for name, frame in result.tables.items() if len(frame.columns)}
     write_tables(tables, {name: directory / f"{name}{TABLE_SUFFIX}" for name in tables})
     inputs = _keep_inputs(result.inputs, directory)
+    if result.audit:
+        (directory / AUDIT_FILE).write_bytes(result.audit)
     names = sorted(p.relative_to(directory).as_posix() for p in directory.rglob("*") if p.is_file())
     manifest = {
         "format": FORMAT,
@@ -121,6 +125,7 @@ def _build(result: Result, directory: Path, wall_time_s: float | None) -> None:
             }
             for name in names
         },
+        "audit": asdict(head(result.audit)) if result.audit else None,
         "versions": versions(),
         "host": {
             "name": platform.node(),
