@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dcsim._version import __version__
+from dcsim.cli._train_privacy import Wanted, budgets, study, table
 from dcsim.execution.history import summary, write_history
 from dcsim.execution.measure import measure_job
 from dcsim.protection.keys import PASSPHRASE_VARIABLE, Secret
@@ -88,6 +89,7 @@ class Asked:
     as_json: bool
     secret: Secret | None
     key: Path | None
+    private: Wanted | None = None
 
 
 def secret(encrypt: bool, key: Path | None) -> Secret | None:
@@ -109,7 +111,9 @@ def secret(encrypt: bool, key: Path | None) -> Secret | None:
 
 def run(name: str, settings: dict[str, Any], asked: Asked) -> None:
     """Train, write the history and print the result, with the study of what is cheaper."""
-    job = ready_job(name, **settings)
+    plain = ready_job(name, **settings)
+    private = budgets(plain, asked.private) if asked.private else []
+    job = private[-1].job if private else plain
     directory = asked.out or Path("reports") / f"train-{name}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -128,14 +132,15 @@ def run(name: str, settings: dict[str, Any], asked: Asked) -> None:
     found = _studied(job, checkpoint, asked.secret) if asked.cheaper else {}
     if found:
         write_atomically(directory / "cheaper.json", json.dumps(found, indent=1).encode())
+    spent = study(plain, private, result, directory) if private else {}
     exchange = _exchange(job, result)
     if asked.as_json:
-        document = summary(result) | exchange | found | {"directory": str(directory)}
+        document = summary(result) | exchange | found | spent | {"directory": str(directory)}
         print(json.dumps(document))
     else:
         again = _again(result, settings, asked)
         told = _told(result, job, directory, again, exchange.get("exchange"))
-        print("\n".join(told + _cheaper(found)))
+        print("\n".join(told + _cheaper(found) + table(spent)))
 
 
 def _measured(job: Job, checkpoint: Path, asked: Asked) -> RealRun:
@@ -273,6 +278,8 @@ def _again(run: RealRun, settings: dict[str, Any], asked: Asked) -> str:
     words = ["dcsim", "train", run.job]
     for name, value in settings.items():
         words += [options[name], str(value)] if name in options else ["--set", f"{name}={value}"]
+    if asked.private is not None:
+        words += asked.private.words()
     if asked.secret is not None:
         words += ["--key", str(asked.key)] if asked.key else ["--encrypt"]
     return shlex.join(words)

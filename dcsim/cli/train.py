@@ -41,6 +41,21 @@ def command(
     key: Annotated[
         Path | None, typer.Option(help="Encrypt checkpoints with the key in this file.")
     ] = None,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="Train with DP-SGD, and beside it without."),
+    ] = False,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Privacy to spend at most [3]; finds the noise.")
+    ] = None,
+    epsilons: Annotated[
+        str | None, typer.Option(metavar="E1,E2,…", help="Several of them, compared.")
+    ] = None,
+    delta: Annotated[float | None, typer.Option(help="Its chance to fail [1e-5].")] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="The noise itself, in units of the clip.")
+    ] = None,
+    clip: Annotated[float | None, typer.Option(help="Largest gradient of a sample [1].")] = None,
     cheaper: Annotated[
         bool,
         typer.Option("--cheaper", help="Also measure 8-bit weights, pruning and batch sizes."),
@@ -50,6 +65,7 @@ def command(
 ) -> None:
     """Train one real NumPy job in a process of its own and write its history."""
     from dcsim.cli import _train
+    from dcsim.cli._train_privacy import wanted
 
     if listed:
         _train.show_jobs(as_json)
@@ -64,5 +80,6 @@ def command(
         as_json=as_json,
         secret=_train.secret(encrypt, key),
         key=key,
+        private=wanted(private, noise, clip, epsilon, delta, epsilons),
     )
     _train.run(_train.chosen_job(job, data), settings, asked)

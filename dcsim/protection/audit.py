@@ -65,7 +65,7 @@ def chain(entries: Sequence[Access]) -> bytes:
 def append(log: bytes, entry: Access) -> bytes:
     """`log` with one more record; raises ValueError when its last record cannot be read."""
     last = log.splitlines()[-1] if log else b""
-    record = json.loads(last) if last else {"n": -1, "hash": START}
+    record: dict[str, Any] = json.loads(last) if last else {"n": -1, "hash": START}
     line, _ = _line({"n": record["n"] + 1, "prev": record["hash"], **asdict(entry)})
     return log + line
 

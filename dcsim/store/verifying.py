@@ -16,9 +16,10 @@ def verify(directory: str | Path) -> list[Fault]:
     """Everything that is wrong with the results in `directory`, worst first.
 
     First the audit log, record by record, and the files against the manifest (missing, or
-    changed since they were written); then, when all are there, totals derived again from the tables: the ledger sums to
-    the capacity, money to its total, every objective's verdict follows from its figures
-    and its runs, and no candidate dominates one that is said to be undominated. An empty
+    changed since they were written); then, when all are there, totals derived again from the
+    tables: the ledger sums to the capacity, money to its total, every objective's verdict
+    follows from its figures and its runs, and no candidate dominates one that is said to be
+    undominated. An empty
     list means that all holds. Raises InputError when the directory holds no results.
     """
     directory = Path(directory)

@@ -43,23 +43,23 @@ def example_gradients(model: Model, x: Array, t: Array, out: Array) -> float:
 @contextmanager
 def _recording(network: Layer, out: Array) -> Iterator[None]:
     """While this lasts, a backward pass of `network` also fills `out`, layer by layer."""
-    start, changed = 0, []
+    start, changes = 0, []
     for layer in network.walk():
         own = [p for p in vars(layer).values() if isinstance(p, Parameter)]
-        if not own:
-            continue
         parts = []
         for p in own:
             part = out[:, start : start + p.value.size]
             parts.append(part.reshape(len(out), *p.value.shape))
             start += p.value.size
-        changed.append(layer)
-        # An attribute of the object stands before the method of its class.
-        layer.backward = _with_examples(layer, _rule(layer), parts)  # type: ignore[method-assign]
+        if own:
+            changes.append((layer, _with_examples(layer, _rule(layer), parts)))
     try:
+        for layer, backward in changes:
+            # An attribute of the object stands before the method of its class.
+            setattr(layer, "backward", backward)  # noqa: B010, a method by design
         yield
     finally:
-        for layer in changed:
+        for layer, _ in changes:
             del layer.backward
 
 

@@ -46,6 +46,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "optimiser": tuple(OPTIMISERS),
     "dtype": tuple(DTYPES),
     "parallel": KINDS,
+    "sampling": ("poisson", "shuffled"),
     "target_metric": ("", *sorted({figure for names in FIGURES.values() for figure in names})),
 }
 #: Smallest and largest value allowed, both included.
@@ -63,6 +64,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, 2**63 - 1),
     "workers": (1, 64),
     "micro_batches": (1, 1024),
+    "clip": (0.0, 1e9),
+    "noise": (0.0, 1e6),
 }
 
 
@@ -103,6 +106,12 @@ def _checked(base: Job, overrides: Mapping[str, Any]) -> dict[str, Any]:
                 field=f"{base.name}.width",
             )
         )
+    if changed["clip"] and changed["workers"] > 1:
+        text = "differentially private training has one worker; leave workers out"
+        faults.append(Fault(text, field=f"{base.name}.workers"))
+    if changed["noise"] and not changed["clip"]:
+        text = "noise is in units of the clipping norm; write clip too, such as clip=1"
+        faults.append(Fault(text, field=f"{base.name}.noise"))
     if faults:
         raise InputError(faults)
     return values

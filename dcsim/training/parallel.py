@@ -23,6 +23,7 @@ from dcsim.training.pipeline import (
     stage_share,
 )
 from dcsim.training.places import Place
+from dcsim.training.private import Privacy, PrivateTrainer
 from dcsim.training.split import Share
 from dcsim.training.tensor_parallel import TensorTrainer, as_it_is, tensor_share
 from dcsim.training.tracing import trace_loss, trace_update
@@ -62,6 +63,9 @@ class ParallelTrainer(Trainer):
 def trainer_for(model: Model, data: Dataset, job: Job, place: Place | None) -> Trainer:
     """A Trainer for this process alone, or for its place among several."""
     schedule = job.schedule()
+    if job.clip:
+        privacy = Privacy(job.noise, job.clip, poisson=job.sampling == "poisson")
+        return PrivateTrainer(model, data, schedule, privacy)
     if place is None:
         return Trainer(model, data, schedule)
     if place.kind == "tensor":

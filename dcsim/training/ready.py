@@ -32,6 +32,9 @@ class Job:
     table that replaces the data, empty for none. `workers` processes
     share each batch, their gradients summed around a ring. The first four fields are the job's
     identity; all others can be overridden.
+
+    With a `clip` above 0 training is DP-SGD: gradients of examples are clipped to that norm,
+    `noise` times it is the deviation of the noise, and `sampling` is `poisson` or `shuffled`.
     """
 
     name: str
@@ -60,6 +63,9 @@ class Job:
     workers: int = 1
     parallel: str = "data"
     micro_batches: int = 4
+    clip: float = 0.0
+    noise: float = 0.0
+    sampling: str = "poisson"
 
     def parameters(self) -> dict[str, Any]:
         """Every field that can be overridden and has an effect on this job, by name."""

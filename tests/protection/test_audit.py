@@ -72,5 +72,5 @@ def test_a_tail_that_is_gone_is_found(kept: int) -> None:
 
 def test_a_log_that_was_written_anew_is_not_the_one_that_is_known() -> None:
     assert "is not among the 12" in found(append(LOG, entries(1)[0]))
-    assert found(chain(entries(11) + [Access(1.0, "x", "read", "y", "z")]))
+    assert found(chain([*entries(11), Access(1.0, "x", "read", "y", "z")]))
     assert found(b"", Head(0, START)) == ""
