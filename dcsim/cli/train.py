@@ -60,6 +60,15 @@ def command(
         bool,
         typer.Option("--cheaper", help="Also measure 8-bit weights, pruning and batch sizes."),
     ] = False,
+    search: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="TRIALS", help="Search better settings; poor trials stop early."
+        ),
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option(min=1, help="Trials of a search at a time [all cores].")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the ready jobs and stop.")] = False,
 ) -> None:
@@ -73,6 +82,12 @@ def command(
     settings = _train.parameters(
         parameter or [], epochs=epochs, seed=seed, workers=workers, parallel=parallel, data=data
     )
+    name = _train.chosen_job(job, data)
+    if search is not None:
+        from dcsim.cli import _search
+
+        _search.run(name, settings, out, resume, search, slots, as_json)
+        return
     asked = _train.Asked(
         out=out,
         resume=resume,
@@ -82,4 +97,4 @@ def command(
         key=key,
         private=wanted(private, noise, clip, epsilon, delta, epsilons),
     )
-    _train.run(_train.chosen_job(job, data), settings, asked)
+    _train.run(name, settings, asked)

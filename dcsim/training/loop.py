@@ -43,7 +43,8 @@ HEADLINES: dict[str, str] = {
     "language": "perplexity",
     "ranking": "ndcg",
 }
-_FALLING = frozenset(("loss", "perplexity", "brier", "calibration_error"))
+#: Figures that are to fall; all others are to rise.
+FALLING = frozenset(("loss", "perplexity", "brier", "calibration_error"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Schedule:
         if self.target is None:
             return False
         value = figures[self.target_metric]
-        return value <= self.target if self.target_metric in _FALLING else value >= self.target
+        return value <= self.target if self.target_metric in FALLING else value >= self.target
 
 
 @dataclass(slots=True)
